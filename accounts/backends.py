@@ -1,0 +1,42 @@
+"""Admin permissions follow the role; there are no permission lists to keep."""
+
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+
+from accounts.models import Role
+
+# What Product Ops curates in admin. Events and raw records are read-only there by their admin
+# classes; accounts, sign-in and secrets stay with admins.
+CURATED = {"accounts.team", "accounts.membership", "accounts.audience"}
+CURATED_APPS = {
+    "playbook", "planning", "intake", "metrics", "hub", "integrations", "notices",
+    "django_celery_beat",
+}
+READABLE_APPS = {"activity", "accounts"}
+
+
+class RoleBackend(ModelBackend):
+    """Password sign-in by mail address, and `has_perm` from the role."""
+
+    def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
+        if not user_obj.is_active or not getattr(user_obj, "role", ""):
+            return False
+        if user_obj.is_superuser or user_obj.role == Role.ADMIN:
+            return True
+        if user_obj.role != Role.PRODUCT_OPS:
+            return False
+        app, _, codename = perm.partition(".")
+        verb, _, model = codename.partition("_")
+        if app in CURATED_APPS or f"{app}.{model}" in CURATED:
+            return True
+        return app in READABLE_APPS and verb == "view"
+
+    def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
+        if not user_obj.is_active:
+            return False
+        if user_obj.is_superuser or user_obj.role == Role.ADMIN:
+            return True
+        return user_obj.role == Role.PRODUCT_OPS and (
+            app_label in CURATED_APPS or app_label in READABLE_APPS
+        )

@@ -1,0 +1,229 @@
+"""People, teams, and who belongs where from when to when."""
+
+from collections.abc import Iterable
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.functions import Lower
+from django.urls import reverse
+from django.utils import timezone
+
+
+class Role(models.TextChoices):
+    """What a person may do. What they read about is an audience, not a role."""
+
+    STAKEHOLDER = "stakeholder", "Stakeholder"
+    PM = "pm", "Product manager"
+    PRODUCT_OPS = "product_ops", "Product Ops"
+    ADMIN = "admin", "Admin"
+
+
+def check_time_zone(value: str) -> None:
+    """Refuse a name that is no IANA time zone."""
+    if value not in available_timezones():
+        raise ValidationError("Enter a time zone like Europe/Lisbon.")
+
+
+class UserManager(BaseUserManager["User"]):
+    """Finds people by mail address whatever its case."""
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=(username or "").strip().lower())
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """A person; without a password they can only sign in through single sign-on."""
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """For `manage.py createsuperuser`."""
+        fields.setdefault("name", email.partition("@")[0])
+        return self.create_user(email, password, role=Role.ADMIN, is_superuser=True, **fields)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person, by mail address. Leavers stay, inactive, so that history keeps its names."""
+
+    email = models.EmailField(
+        "mail address",
+        unique=True,
+        error_messages={"unique": "A person with this mail address exists already."},
+    )
+    name = models.CharField(max_length=120)
+    role = models.CharField(max_length=20, choices=Role.choices, default=Role.STAKEHOLDER)
+    job_title = models.CharField(max_length=120, blank=True)
+    department = models.CharField(max_length=80, blank=True, help_text="Sales, Support, Finance…")
+    time_zone = models.CharField(max_length=64, default="Europe/Amsterdam", validators=[check_time_zone])
+    is_active = models.BooleanField(default=True)
+    joined_at = models.DateTimeField(default=timezone.now)
+
+    objects: UserManager = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: list[str] = []
+
+    class Meta:
+        verbose_name = "person"
+        verbose_name_plural = "people"
+        ordering = ["name", "id"]
+        constraints = [
+            # one account an address, whatever its case: stored in small letters only
+            models.CheckConstraint(
+                condition=models.Q(email=Lower("email")), name="user_email_lower"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def clean(self) -> None:
+        self.email = self.email.strip().lower()
+
+    def get_absolute_url(self) -> str:
+        return reverse("accounts:person", args=[self.pk])
+
+    @property
+    def first_name(self) -> str:
+        """What the hub calls a person in a sentence."""
+        return self.name.split(" ")[0] if self.name else self.email
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def is_staff(self) -> bool:
+        """May enter admin."""
+        return self.is_active and (self.is_superuser or self.role in (Role.PRODUCT_OPS, Role.ADMIN))
+
+
+class Audience(models.Model):
+    """Readers of the same kind, of any role: executives, engineering, customer-facing."""
+
+    key = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=80)
+    members = models.ManyToManyField(User, blank=True, related_name="audiences")
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Team(models.Model):
+    """A product team and the area it answers for."""
+
+    slug = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=80, unique=True)
+    mission = models.CharField(max_length=240, blank=True, help_text="What it answers for.")
+    channel = models.CharField(max_length=80, blank=True, help_text="Slack channel, with #.")
+    time_zone = models.CharField(
+        max_length=64, default="Europe/Amsterdam", validators=[check_time_zone]
+    )
+    lead = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="leads",
+        help_text="The PM whom requests for this team go to.",
+    )
+    takes_requests = models.BooleanField(default=True, help_text="Offered as a product area.")
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("accounts:team", args=[self.slug])
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    """Memberships by date."""
+
+    def on(self, day: Any) -> "MembershipQuerySet":
+        """Those that hold on a day: from inclusive, to exclusive."""
+        return self.filter(from_on__lte=day).filter(
+            models.Q(to_on__isnull=True) | models.Q(to_on__gt=day)
+        )
+
+    def current(self) -> "MembershipQuerySet":
+        return self.on(timezone.localdate())
+
+
+class Membership(models.Model):
+    """A person in a team for a time; closed, never deleted, so that past numbers stay true."""
+
+    class Duty(models.TextChoices):
+        PM = "pm", "Product manager"
+        ENGINEERING = "engineering", "Engineering"
+        DESIGN = "design", "Design"
+        DATA = "data", "Data"
+        MEMBER = "member", "Member"
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
+    duty = models.CharField(max_length=20, choices=Duty.choices, default=Duty.MEMBER)
+    from_on = models.DateField("from", default=timezone.localdate)
+    to_on = models.DateField("to", null=True, blank=True, help_text="First day outside the team.")
+    from_directory = models.BooleanField(
+        default=False, editable=False, help_text="Kept by single sign-on groups."
+    )
+
+    objects = MembershipQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["team__name", "user__name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(to_on__isnull=True) | models.Q(to_on__gt=models.F("from_on")),
+                name="membership_ends_after_start",
+                violation_error_message="Enter an end after the start.",
+            ),
+            # a person is in a team once at a time
+            models.UniqueConstraint(
+                fields=["user", "team"],
+                condition=models.Q(to_on__isnull=True),
+                name="membership_open_once",
+                violation_error_message="This person is in this team already.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.team}"
+
+
+class GroupMapping(models.Model):
+    """What a group of the single sign-on directory means here."""
+
+    group = models.CharField(max_length=200, unique=True, help_text="As the directory writes it.")
+    role = models.CharField(max_length=20, choices=Role.choices, blank=True)
+    team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.CASCADE)
+    audience = models.ForeignKey(Audience, null=True, blank=True, on_delete=models.CASCADE)
+
+    class Meta:
+        ordering = ["group"]
+        verbose_name = "directory group"
+
+    def __str__(self) -> str:
+        return self.group
+
+
+ROLE_ORDER = {role: rank for rank, role in enumerate(Role.values)}
+
+
+def highest_role(roles: Iterable[str]) -> str | None:
+    """The most able of several roles, or None when there is none."""
+    known = [role for role in roles if role in ROLE_ORDER]
+    return max(known, key=ROLE_ORDER.__getitem__) if known else None

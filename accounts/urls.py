@@ -1,0 +1,11 @@
+from django.urls import path
+
+from accounts import views
+
+app_name = "accounts"
+urlpatterns = [
+    path("teams/", views.teams, name="teams"),
+    path("teams/<slug:slug>/", views.team, name="team"),
+    path("people/<int:pk>/", views.person, name="person"),
+    path("me/", views.me, name="me"),
+]

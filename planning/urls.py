@@ -1,0 +1,8 @@
+from django.urls import path
+
+from planning import views
+
+app_name = "planning"
+urlpatterns = [
+    path("work/", views.work, name="work"),
+]

@@ -1,0 +1,8 @@
+from django.urls import path
+
+from playbook import views
+
+app_name = "playbook"
+urlpatterns = [
+    path("tools/", views.tools, name="tools"),
+]

@@ -1,0 +1,44 @@
+"""The Celery app and the one beat schedule."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "producthub.settings")
+
+app = Celery("producthub")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def use_django_logging(**kwargs: Any) -> None:
+    """Keep Django's structured logging instead of Celery's own format."""
+
+
+# Fills django-celery-beat's tables where a row is missing; what an admin changed stays.
+# Each entry: task name, every how many seconds, and the sentence shown beside it in admin.
+SCHEDULES: dict[str, tuple[str, int, str]] = {
+    # Every 5 minutes: read what changed in Jira.
+    "Sync Jira": ("integrations.tasks.sync_jira", 300, "Reads what changed in Jira."),
+    # Every minute: hand out events whose handlers did not finish.
+    "Dispatch missed events": (
+        "activity.tasks.dispatch_missed_events",
+        60,
+        "Hands out events whose handlers did not finish, for example after a crash.",
+    ),
+    # Every minute: send mails that were left behind.
+    "Send waiting mails": (
+        "notices.tasks.send_waiting_mails",
+        60,
+        "Sends mails that were left behind, for example while the mail server was away.",
+    ),
+    # Every 10 minutes: bring the measures up to date.
+    "Compute metrics": (
+        "metrics.tasks.compute_metrics",
+        600,
+        "Folds new events into the measures and their headline figures.",
+    ),
+}

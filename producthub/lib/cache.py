@@ -1,0 +1,45 @@
+"""A cache whose absence costs speed, never a page."""
+
+from typing import Any
+
+import structlog
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
+from redis.exceptions import RedisError
+
+log = structlog.get_logger(__name__)
+
+
+def _tolerant(name: str, missing: Any) -> Any:
+    def call(self: RedisCacheClient, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return getattr(RedisCacheClient, name)(self, *args, **kwargs)
+        except RedisError as error:
+            log.warning("cache_unavailable", operation=name, error=type(error).__name__)
+            return missing(*args) if callable(missing) else missing
+
+    return call
+
+
+class TolerantClient(RedisCacheClient):
+    """Django's client, answering “not there” while the server is away."""
+
+    # `add` answers True: a throttle that cannot count lets people in rather than locking them out.
+    add = _tolerant("add", True)
+    get = _tolerant("get", lambda key, default=None: default)
+    set = _tolerant("set", None)
+    touch = _tolerant("touch", False)
+    delete = _tolerant("delete", False)
+    get_many = _tolerant("get_many", lambda keys: {})
+    has_key = _tolerant("has_key", False)
+    incr = _tolerant("incr", 1)
+    set_many = _tolerant("set_many", None)
+    delete_many = _tolerant("delete_many", None)
+    clear = _tolerant("clear", False)
+
+
+class TolerantRedisCache(RedisCache):
+    """`CACHES` backend: a page never fails because the cache does."""
+
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self._class = TolerantClient

@@ -1,0 +1,81 @@
+/* Behaviour of the frame. Every page works without it. */
+(function () {
+  "use strict";
+  const doc = document;
+  const live = doc.getElementById("live");
+
+  function say(text) {
+    if (!live || !text) return;
+    live.textContent = "";
+    setTimeout(function () { live.textContent = text; }, 50);
+  }
+
+  /* Colour theme: the server writes data-theme from this cookie. */
+  doc.addEventListener("click", function (event) {
+    const button = event.target.closest("[data-theme-toggle]");
+    if (!button) return;
+    event.preventDefault();
+    const root = doc.documentElement;
+    const dark = root.dataset.theme
+      ? root.dataset.theme === "dark"
+      : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+    doc.cookie = "theme=" + root.dataset.theme + ";path=/;max-age=31536000;samesite=lax" +
+      (location.protocol === "https:" ? ";secure" : "");
+    say(dark ? "Light theme" : "Dark theme");
+    doc.dispatchEvent(new CustomEvent("themechange"));
+  });
+
+  /* Ctrl K puts the cursor into the search box: the palette where there is one, else the page's. */
+  doc.addEventListener("keydown", function (event) {
+    if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "k") return;
+    const pal = doc.getElementById("palette");
+    const box = doc.querySelector("[data-find]");
+    if (!pal && !box) return;
+    event.preventDefault();
+    if (pal) { if (!pal.open) pal.showModal(); } else { box.focus(); box.select(); }
+  });
+
+  /* Filters apply on change; their button is for readers without scripts. */
+  doc.addEventListener("change", function (event) {
+    const form = event.target.closest("form[data-filter]");
+    if (form) form.requestSubmit();
+  });
+  doc.documentElement.classList.add("js");
+
+  /* Waiting: say what happens, once it takes longer than a blink. */
+  doc.addEventListener("submit", function (event) {
+    const button = event.submitter;
+    if (!button || !button.dataset.busy) return;
+    setTimeout(function () {
+      button.setAttribute("aria-busy", "true");
+      const label = button.querySelector("[data-label]") || button;
+      label.textContent = button.dataset.busy;
+    }, 300);
+  });
+  addEventListener("pageshow", function (event) { if (event.persisted) location.reload(); });
+
+  /* htmx: speak the outcome, keep focus, say when the connection is lost. */
+  doc.addEventListener("htmx:afterSwap", function (event) {
+    const said = event.detail.target.querySelector("[data-said]");
+    if (said) say(said.dataset.said);
+    const summary = event.detail.target.querySelector(".summary");
+    if (summary) summary.focus();
+    else if (!doc.activeElement || doc.activeElement === doc.body) {
+      const heading = event.detail.target.querySelector("h1, h2");
+      if (heading) { heading.tabIndex = -1; heading.focus({ preventScroll: true }); }
+    }
+  });
+  function lost() {
+    const box = doc.getElementById("lost");
+    if (box) { box.hidden = false; say(box.textContent); }
+  }
+  doc.addEventListener("htmx:sendError", lost);
+  doc.addEventListener("htmx:timeout", lost);
+  doc.addEventListener("htmx:responseError", function (event) {
+    if (event.detail.xhr.status >= 500) lost();
+  });
+
+  const summary = doc.querySelector("main .summary");
+  if (summary) summary.focus();
+})();

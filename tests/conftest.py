@@ -1,0 +1,75 @@
+"""The cast: ada asks, pm decides, opsadmin curates, admin keeps accounts, outsider sees nothing."""
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+
+from accounts.models import Role, Team, User
+from tests.factories import make_membership, make_team, make_user
+
+
+@pytest.fixture(autouse=True)
+def empty_cache() -> None:
+    """Throttles and locks must not leak from test to test."""
+    cache.clear()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):  # noqa: ANN001, ANN201
+    """Let transactional tests empty the event table, which refuses it elsewhere."""
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        name = connection.settings_dict["NAME"]
+        cursor.execute(f"ALTER DATABASE \"{name}\" SET producthub.may_truncate = 'on'")
+        cursor.execute("SET producthub.may_truncate = 'on'")
+
+
+@pytest.fixture
+def team(db) -> Team:
+    return make_team(name="Dispatch", slug="dispatch")
+
+
+@pytest.fixture
+def ada(db) -> User:
+    """A stakeholder in Sales."""
+    return make_user("ada@harbourline.example", "Ada Mensah", department="Sales")
+
+
+@pytest.fixture
+def pm(team) -> User:
+    """A product manager of Dispatch, and its lead."""
+    person = make_user("pm@harbourline.example", "Tomasz Wieczorek", role=Role.PM)
+    make_membership(person, team, duty="pm")
+    team.lead = person
+    team.save(update_fields=["lead"])
+    return person
+
+
+@pytest.fixture
+def opsadmin(db) -> User:
+    """Product Ops."""
+    return make_user("opsadmin@harbourline.example", "Ines Carvalho", role=Role.PRODUCT_OPS)
+
+
+@pytest.fixture
+def admin(db) -> User:
+    """Keeps accounts and secrets."""
+    return make_user("admin@harbourline.example", "Adele Root", role=Role.ADMIN)
+
+
+@pytest.fixture
+def outsider(db) -> User:
+    """A stakeholder who has nothing to do with anything."""
+    return make_user("outsider@harbourline.example", "Otto Fern")
+
+
+@pytest.fixture
+def signed_in(client):
+    """`signed_in(user)` is a client with that person's session."""
+
+    def enter(user: User) -> Client:
+        browser = Client()
+        browser.force_login(user, backend="accounts.backends.RoleBackend")
+        return browser
+
+    return enter

@@ -1,0 +1,28 @@
+"""Plain functions that make rows with minimal defaults."""
+
+from itertools import count
+from typing import Any
+
+from accounts.models import Membership, Role, Team, User
+
+_numbers = count(1)
+
+
+def make_user(email: str = "", name: str = "", role: str = Role.STAKEHOLDER, **fields: Any) -> User:
+    number = next(_numbers)
+    return User.objects.create_user(
+        email or f"person{number}@harbourline.example",
+        fields.pop("password", None),
+        name=name or f"Person {number}",
+        role=role,
+        **fields,
+    )
+
+
+def make_team(name: str = "", slug: str = "", **fields: Any) -> Team:
+    number = next(_numbers)
+    return Team.objects.create(name=name or f"Team {number}", slug=slug or f"team-{number}", **fields)
+
+
+def make_membership(user: User, team: Team, **fields: Any) -> Membership:
+    return Membership.objects.create(user=user, team=team, **fields)
