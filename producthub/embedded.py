@@ -10,11 +10,9 @@ import contextlib
 import fcntl
 import hashlib
 import importlib.util
-import json
 import os
 import pwd
 import re
-import secrets
 import shutil
 import signal
 import socket
@@ -22,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -70,30 +67,6 @@ def locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def local_secrets(hub: Path) -> dict[str, str]:
-    """Keys of this hub, made once and readable by its owner only."""
-    path = hub / "secrets.json"
-    try:
-        found = json.loads(path.read_text())
-        return {name: str(found[name]) for name in ("SECRET_KEY", "ENCRYPTION_KEYS")}
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError, KeyError) as error:
-        raise HubError(
-            f"{path} cannot be read. Repair it, or delete it to get new keys; stored connections"
-            " must then be entered again."
-        ) from error
-    made = {
-        "SECRET_KEY": secrets.token_urlsafe(50),
-        "ENCRYPTION_KEYS": urlsafe_b64encode(os.urandom(32)).decode(),
-    }
-    new = path.with_suffix(".new")
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(made, file)
-    new.replace(path)
-    return made
 
 
 def fresh_log(hub: Path, name: str) -> Path:
@@ -169,6 +142,7 @@ class Server:
     """An embedded server: its data folder, its process, its socket."""
 
     name = ""
+    title = ""
     stop_signal = signal.SIGTERM
     process: subprocess.Popen[bytes] | None = None
 
@@ -194,7 +168,7 @@ class Server:
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 kill_group(self.process)
-                raise HubError(f"{self.name.capitalize()} did not start. See {self.log}")
+                raise HubError(f"{self.title} did not start. See {self.log}")
             time.sleep(0.05)
 
     def stop(self, patience: float = 3.0) -> None:
@@ -339,6 +313,7 @@ class Postgres(Server):
     """An embedded PostgreSQL on a unix socket, with one database and one role named hub."""
 
     name = "postgres"
+    title = "PostgreSQL"
     stop_signal = signal.SIGINT  # fast shutdown; TERM would wait for every client to leave
 
     @property
@@ -462,6 +437,7 @@ class Valkey(Server):
     """An embedded Valkey (or the machine's Redis) on a unix socket."""
 
     name = "valkey"
+    title = "Valkey"
 
     @property
     def url(self) -> str:
