@@ -5,4 +5,6 @@ from notices import views
 app_name = "notices"
 urlpatterns = [
     path("inbox/", views.inbox, name="inbox"),
+    path("inbox/read/", views.read_all, name="read-all"),
+    path("inbox/<int:pk>/open/", views.notice_open, name="open"),
 ]
