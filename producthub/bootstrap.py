@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -148,6 +149,7 @@ def run_with_progress(command: "list[str]", label: str, total: int, log: str) ->
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        close_fds=False,  # it holds the lock too, so that the lock outlives a killed make
         cwd=ROOT,
         env=environment,
     )
@@ -217,6 +219,7 @@ def only_one(path: str) -> "Iterator[None]":
         except OSError:
             say("Another make is installing in this folder; waiting for it.")
             fcntl.flock(file, fcntl.LOCK_EX)
+        os.set_inheritable(file.fileno(), True)
         yield
 
 
@@ -253,6 +256,7 @@ def bootstrap(names: "list[str]") -> None:
 
 def main(names: "list[str]") -> int:
     """Exit status 0 when everything is installed, else 1 after one sentence."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         bootstrap(names)
     except Refusal as refusal:
