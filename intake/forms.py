@@ -1,0 +1,232 @@
+"""Text in, domain values out. Whether they are allowed is the services' matter."""
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from accounts.models import Role, Team, User
+from intake.models import PROBLEM_LENGTH, TITLE_LENGTH, Affected, Kind
+from planning.models import Outcome
+from producthub.lib.forms import HubForm, TextArea
+
+KIND_WORDS = {
+    Kind.IDEA: ("Idea or feature", "Something a product should do"),
+    Kind.PROBLEM: ("Problem", "It works badly or not at all"),
+    Kind.DATA: ("Data or insight", "A number, report or answer"),
+    Kind.HELP: ("Process or tool help", "Access, training, a template"),
+}
+
+
+class RequestForm(HubForm):
+    """A new request."""
+
+    kind = forms.ChoiceField(
+        label="What is it about?",
+        choices=Kind.choices,
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose what it is about"},
+    )
+    title = forms.CharField(
+        label="Say it in one line",
+        help_text="Name the need, not the solution.",
+        max_length=TITLE_LENGTH,
+        error_messages={
+            "required": "Say what you need in one line",
+            "max_length": "Shorten the line to %(limit_value)d characters; it has %(show_value)d",
+        },
+    )
+    problem = forms.CharField(
+        label="What happens today, and what does it cost?",
+        help_text="One real case helps more than a long list.",
+        max_length=PROBLEM_LENGTH,
+        widget=TextArea(5),
+        error_messages={
+            "required": "Describe what happens today",
+            "max_length": "Shorten the text to %(limit_value)d characters; it has %(show_value)d",
+        },
+    )
+    team = forms.ModelChoiceField(
+        label="Product area",
+        queryset=Team.objects.none(),
+        to_field_name="slug",
+        required=False,
+        empty_label="I am not sure",
+        error_messages={"invalid_choice": "Choose an area from the list"},
+    )
+    affected = forms.MultipleChoiceField(
+        label="Who feels it?",
+        choices=Affected.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"invalid_choice": "Choose from the list"},
+    )
+    evidence_url = forms.URLField(
+        label="Link to evidence",
+        help_text="A ticket, call recording, dashboard or document.",
+        max_length=500,
+        required=False,
+        assume_scheme="https",
+        error_messages={"invalid": "Enter a full address, like https://example.com/page"},
+    )
+    needed_on = forms.DateField(
+        label="Is there a date it must meet?",
+        required=False,
+        widget=forms.DateInput,
+        error_messages={"invalid": "Enter a date like 2027-03-31"},
+    )
+    submission_key = forms.UUIDField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["team"].queryset = Team.objects.filter(  # type: ignore[attr-defined]
+            takes_requests=True, is_active=True
+        )
+        self.fields["title"].widget.attrs["autocomplete"] = "off"
+        self.fields["needed_on"].widget.attrs["class"] = "in sm"
+        self.initial.setdefault("kind", Kind.IDEA)
+        self.initial.setdefault("submission_key", uuid.uuid4())
+
+    def clean_needed_on(self) -> Any:
+        day = self.cleaned_data["needed_on"]
+        if day is not None and day < timezone.localdate():
+            raise forms.ValidationError("Enter a date from today on")
+        return day
+
+    def clean_title(self) -> str:
+        return " ".join(self.cleaned_data["title"].split())
+
+    @property
+    def kinds(self) -> list[tuple[str, str, str, bool]]:
+        """(value, word, help, is chosen) of each kind, for the choice cards."""
+        chosen = self["kind"].value()
+        return [(str(value), *KIND_WORDS[value], value == chosen) for value in Kind]
+
+
+class KeyedForm(HubForm):
+    """A form that, posted twice, counts once."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("auto_id", f"id_{type(self).__name__.removesuffix('Form').lower()}_%s")
+        super().__init__(*args, **kwargs)
+        self.initial.setdefault("key", uuid.uuid4())
+
+
+class CommentForm(KeyedForm):
+    """Something to say."""
+
+    body = forms.CharField(
+        label="Add a comment",
+        max_length=5000,
+        widget=TextArea(2),
+        error_messages={"required": "Write the comment first"},
+    )
+
+
+class AskForm(KeyedForm):
+    """A question to the requester."""
+
+    question = forms.CharField(
+        label="Question",
+        help_text="They get it by mail; the promise waits until they answer.",
+        max_length=5000,
+        widget=TextArea(2),
+        error_messages={"required": "Write the question first"},
+    )
+
+
+class AnswerForm(KeyedForm):
+    """The requester's answer."""
+
+    answer = forms.CharField(
+        label="Your answer",
+        max_length=5000,
+        widget=TextArea(3),
+        error_messages={"required": "Write the answer first"},
+    )
+
+
+class TriageForm(HubForm):
+    """Which team and who; carries the owner that was on the page."""
+
+    team = forms.ModelChoiceField(
+        label="Team",
+        queryset=Team.objects.none(),
+        to_field_name="slug",
+        error_messages={"required": "Choose a team", "invalid_choice": "Choose a team from the list"},
+    )
+    owner = forms.ModelChoiceField(
+        label="Owner",
+        queryset=User.objects.none(),
+        error_messages={
+            "required": "Choose who owns it",
+            "invalid_choice": "Choose a product manager from the list",
+        },
+    )
+    owner_seen = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("auto_id", "id_triage_%s")
+        super().__init__(*args, **kwargs)
+        self.fields["team"].queryset = Team.objects.filter(is_active=True)  # type: ignore[attr-defined]
+        self.fields["owner"].queryset = User.objects.filter(  # type: ignore[attr-defined]
+            is_active=True, role__in=[Role.PM, Role.PRODUCT_OPS, Role.ADMIN]
+        )
+
+    def clean_owner_seen(self) -> int | None | bool:
+        raw = self.cleaned_data["owner_seen"]
+        if raw == "none":
+            return None
+        return int(raw) if raw.isdigit() else False
+
+
+class DecisionForm(HubForm):
+    """The outcome and its reason."""
+
+    outcome = forms.ChoiceField(
+        label="Outcome",
+        choices=Outcome.choices,
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose an outcome", "invalid_choice": "Choose an outcome"},
+    )
+    reason = forms.CharField(
+        label="Reason",
+        help_text="The requester reads this.",
+        max_length=2000,
+        widget=TextArea(3),
+        error_messages={
+            "required": "Give the reason: the requester reads it",
+            "max_length": "Shorten the reason to %(limit_value)d characters; it has %(show_value)d",
+        },
+    )
+    revisit_on = forms.DateField(
+        label="Look at it again on",
+        required=False,
+        widget=forms.DateInput,
+        error_messages={"invalid": "Enter a date like 2027-03-31"},
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("auto_id", "id_decide_%s")
+        super().__init__(*args, **kwargs)
+        self.fields["revisit_on"].widget.attrs["class"] = "in sm"
+
+    def clean_revisit_on(self) -> Any:
+        day = self.cleaned_data["revisit_on"]
+        if day is not None and day <= timezone.localdate():
+            raise forms.ValidationError("Enter a date after today")
+        return day
+
+    @property
+    def outcomes(self) -> list[tuple[str, str, str, bool]]:
+        """(value, word, help, is chosen) for the choice cards."""
+        words = {
+            Outcome.DO: "Goes to the team’s plan",
+            Outcome.LATER: "Not now; set a date to look again",
+            Outcome.NO: "Closed, with the reason shared",
+        }
+        chosen = self["outcome"].value()
+        return [(str(o), str(o.label), words[o], o == chosen) for o in Outcome]

@@ -1,0 +1,252 @@
+"""Read requests: rows for lists, the queue, what waits for whom."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from accounts.models import Role, User
+from activity.models import Event
+from activity.selectors import timeline_for
+from intake.models import KIND_ICONS, Comment, Kind, Request, RequestQuerySet, Status, state_of
+from producthub.lib.tags import icon_html, tag_html
+
+
+@dataclass(slots=True)
+class RequestRow:
+    """What one line of a list shows; plain values, because building models is what costs."""
+
+    number: int
+    title: str
+    kind: str
+    status: str
+    outcome: str
+    asked_at: datetime | None
+    due_at: datetime | None
+    changed_at: datetime
+    submitted_at: datetime
+    team: str | None
+    requester: str
+    department: str
+    owner: str | None
+    reason: str | None
+
+    @property
+    def url(self) -> str:
+        return f"/requests/{self.number}/"
+
+    @property
+    def reference(self) -> str:
+        return f"REQ-{self.number}"
+
+    @property
+    def state_html(self) -> SafeString:
+        return tag_html(*state_of(self.status, self.outcome, self.asked_at is not None))
+
+    @property
+    def due_html(self) -> SafeString | str:
+        return due_tag(self.due_at, self.asked_at)
+
+    @property
+    def kind_word(self) -> str:
+        return KIND_WORDS[self.kind]
+
+    @property
+    def kind_svg(self) -> SafeString:
+        return icon_html(KIND_ICONS[Kind(self.kind)], "lg")
+
+    @property
+    def is_late(self) -> bool:
+        return self.due_at is not None and self.asked_at is None and self.due_at < timezone.now()
+
+    @property
+    def news(self) -> str:
+        """The last news in a few words."""
+        if self.status == Status.SHIPPED:
+            return "Delivered"
+        if self.status == Status.DECIDED:
+            return self.reason or "Decided"
+        if self.asked_at:
+            return "You are asked something"
+        if self.status == Status.TRIAGED:
+            return f"With {self.owner}" if self.owner else "Routed to a team"
+        return "Received, waiting to be read"
+
+
+KIND_WORDS = dict(Kind.choices)
+ROW_FIELDS = (
+    "number", "title", "kind", "status", "outcome", "asked_at", "due_at", "changed_at",
+    "submitted_at", "team__name", "requester__name", "requester__department", "owner__name",
+    "decision__reason",
+)
+
+
+def rows(requests: QuerySet[Request]) -> list[RequestRow]:
+    """The lines of a list, in one query."""
+    return [RequestRow(*values) for values in requests.values_list(*ROW_FIELDS)]
+
+
+def due_tag(due_at: datetime | None, asked_at: datetime | None = None) -> SafeString | str:
+    """How a promise stands: overdue, so much left, or waiting for the requester."""
+    if asked_at is not None:
+        return tag_html("Asked", "", "msg")
+    if due_at is None:
+        return ""
+    left = (due_at - timezone.now()).total_seconds()
+    size = f"{int(abs(left) // 86_400)} d" if abs(left) >= 86_400 else f"{int(abs(left) // 3600)} h"
+    if left < 0:
+        return tag_html(f"Overdue {size}", "bad")
+    return tag_html(f"{size} left", "warn" if left < 86_400 else "")
+
+
+# --- The queue --------------------------------------------------------------------------------
+VIEWS = {
+    "triage": "To triage",
+    "mine": "Mine",
+    "decide": "To decide",
+    "reply": "Waiting for a reply",
+}
+SORTS = {"promise": "Promise first", "new": "Newest first", "old": "Oldest first"}
+_ORDER = {"promise": ["due_at", "id"], "new": ["-id"], "old": ["id"]}
+
+
+def _view_filter(view: str, user: User) -> Q:
+    asked = Q(asked_at__isnull=False)
+    return {
+        "triage": Q(status=Status.NEW) & ~asked,
+        "mine": Q(owner=user),
+        "decide": Q(status=Status.TRIAGED) & ~asked,
+        "reply": asked,
+    }[view]
+
+
+def in_area(user: User, area: str) -> RequestQuerySet:
+    """Open requests that a person triages: one team's, all, or (empty) those of their own teams.
+
+    Requests without a team belong to everyone; Product Ops looks after all teams.
+    """
+    items = Request.objects.visible_to(user).open()
+    if area == "all" or (not area and user.role != Role.PM):
+        return items
+    if area == "none":
+        return items.filter(team__isnull=True)
+    if area:
+        return items.filter(team__slug=area)
+    mine = list(user.memberships.current().values_list("team_id", flat=True))
+    return items.filter(Q(team_id__in=mine) | Q(team__isnull=True) | Q(owner=user)) if mine else items
+
+
+def queue(user: User, *, view: str, area: str = "", kind: str = "", sort: str = "promise") -> Any:
+    """One saved view of the queue, ordered."""
+    items = in_area(user, area).filter(_view_filter(view, user))
+    if kind in Kind.values:
+        items = items.filter(kind=kind)
+    return items.order_by(*_ORDER.get(sort, _ORDER["promise"]))
+
+
+def queue_counts(user: User, *, area: str = "", kind: str = "") -> dict[str, int]:
+    """How many each view holds, and how many promises of the first are past or near, at once."""
+    items = in_area(user, area)
+    if kind in Kind.values:
+        items = items.filter(kind=kind)
+    now = timezone.now()
+    evening = timezone.localtime().replace(hour=23, minute=59)
+    waiting = _view_filter("triage", user)
+    return items.order_by().aggregate(
+        **{view: Count("pk", filter=_view_filter(view, user)) for view in VIEWS},
+        late=Count("pk", filter=waiting & Q(due_at__lt=now)),
+        soon=Count("pk", filter=waiting & Q(due_at__gte=now, due_at__lt=evening)),
+    )
+
+
+def my_requests(user: User) -> RequestQuerySet:
+    """What a person asked for, newest news first."""
+    return Request.objects.filter(requester=user).order_by("-changed_at", "-id")
+
+
+def questions_for(user: User) -> RequestQuerySet:
+    """Requests whose requester is asked something."""
+    return Request.objects.filter(requester=user, asked_at__isnull=False).order_by("asked_at")
+
+
+def owned_open(user: User) -> RequestQuerySet:
+    """Requests whose decision this person owes, by promise."""
+    return Request.objects.open().filter(owner=user, asked_at__isnull=True).order_by("due_at", "id")
+
+
+# --- One request ------------------------------------------------------------------------------
+@dataclass(slots=True)
+class Entry:
+    """One line of a request's history."""
+
+    icon: str
+    text: str
+    who: Any
+    at: datetime
+    said: str = ""
+    tone: str = ""
+
+
+def history(item: Request) -> list[Entry]:
+    """Everything that happened and was said, newest first, in two queries."""
+    said = {comment.pk: comment for comment in item.comments.all()}
+    return [entry for event in timeline_for(item) if (entry := _entry(event, said, item))]
+
+
+_WORDS = {
+    "request.submitted": ("mine", "sent this"),
+    "request.triaged": ("route", "read this and routed it"),
+    "request.reassigned": ("route", "changed team or owner"),
+    "request.asked": ("msg", "asked the requester"),
+    "request.answered": ("msg", "answered"),
+    "request.commented": ("msg", "commented"),
+    "request.decided": ("gavel", "decided"),
+    "request.shipped": ("check", "marked this as delivered"),
+}
+
+
+def _entry(event: Event, said: dict[int, Comment], item: Request) -> Entry | None:
+    if event.kind not in _WORDS:
+        return None
+    drawn, text = _WORDS[event.kind]
+    comment = said.get(event.data.get("comment", 0))
+    words = comment.body if comment else ""
+    if event.kind == "request.decided" and item.decision is not None:
+        text = f"decided: {item.decision.get_outcome_display().lower()}"
+        words = item.decision.reason
+    return Entry(drawn, text, event.actor, event.occurred_at, words)
+
+
+@dataclass(slots=True)
+class Step:
+    """One step of a request's way."""
+
+    name: str
+    note: Any
+    is_done: bool = False
+    is_current: bool = False
+
+
+def steps(item: Request) -> list[Step]:
+    """Received, triaged, decision, delivered: what is done when, and what comes next."""
+    way = [Step("Received", item.submitted_at, True)]
+    way.append(Step("Triaged", item.triaged_at, item.triaged_at is not None))
+    way.append(Step("Decision", item.decided_at, item.decided_at is not None))
+    if not item.outcome or item.outcome == "do":
+        way.append(Step("Delivered", item.shipped_at, item.shipped_at is not None))
+    current = next((step for step in way if not step.is_done), None)
+    if current is not None:
+        current.is_current = True
+        if item.due_at is not None:
+            current.note = item.due_at
+    return way
+
+
+def pm_choices() -> QuerySet[User]:
+    """Who may own a request."""
+    return User.objects.filter(
+        is_active=True, role__in=[Role.PM, Role.PRODUCT_OPS, Role.ADMIN]
+    ).only("id", "name")

@@ -1,0 +1,21 @@
+"""What follows from events about requests."""
+
+from activity.events import on
+from intake.notices import announce, confirm
+
+ANNOUNCED = (
+    "request.triaged",
+    "request.reassigned",
+    "request.asked",
+    "request.answered",
+    "request.commented",
+    "request.decided",
+    "request.shipped",
+)
+
+
+def subscribe() -> None:
+    """Called once from `ready()`."""
+    on("request.submitted", confirm)
+    for kind in ANNOUNCED:
+        on(kind, announce)
