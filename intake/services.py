@@ -20,7 +20,7 @@ from intake.models import (
 )
 from intake.permissions import can_answer, can_comment, can_decide, can_triage
 from planning.models import Decision, Outcome
-from planning.services import record_decision
+from planning.decisions import record_decision
 from producthub.lib.periods import add_working_days
 from producthub.lib.sequences import next_number
 
@@ -169,9 +169,7 @@ def triage_request(
     if first:
         item.triaged_at = now
         item.due_at = promise(item.submitted_at, DECISION_PROMISE_DAYS, team)
-    item.save(
-        update_fields=["team", "owner", "status", "triaged_at", "due_at", "changed_at"]
-    )
+    item.save(update_fields=["team", "owner", "status", "triaged_at", "due_at", "changed_at"])
     record(
         "request.triaged" if first else "request.reassigned",
         item,
@@ -209,9 +207,7 @@ def ask_requester(
     item.asked_by = actor
     item.changed_at = comment.created_at
     item.save(update_fields=["asked_at", "asked_by", "changed_at"])
-    record(
-        "request.asked", item, actor=actor, at=comment.created_at, data={"comment": comment.pk}
-    )
+    record("request.asked", item, actor=actor, at=comment.created_at, data={"comment": comment.pk})
     return comment
 
 
@@ -319,8 +315,16 @@ def decide_request(
     item.asked_at = item.asked_by = item.due_at = None
     item.save(
         update_fields=[
-            "decision", "status", "outcome", "decided_at", "changed_at", "triaged_at", "owner",
-            "asked_at", "asked_by", "due_at",
+            "decision",
+            "status",
+            "outcome",
+            "decided_at",
+            "changed_at",
+            "triaged_at",
+            "owner",
+            "asked_at",
+            "asked_by",
+            "due_at",
         ]
     )
     record(
