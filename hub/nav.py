@@ -50,9 +50,7 @@ GROUPS = (
     ),
     Group(
         "Intake",
-        (
-            Entry("inbox", "Triage", "intake:triage", is_pm, "triage", "waiting", hot=True),
-        ),
+        (Entry("inbox", "Triage", "intake:triage", is_pm, "triage", "waiting", hot=True),),
     ),
     Group("Direction", (Entry("play", "Work items", "planning:work"),)),
     Group(
@@ -67,8 +65,13 @@ GROUPS = (
         "Run",
         (
             Entry(
-                "plug", "Integrations", "integrations:index", is_product_ops,
-                "troubled", "in trouble", hot=True,
+                "plug",
+                "Integrations",
+                "integrations:index",
+                is_product_ops,
+                "troubled",
+                "in trouble",
+                hot=True,
             ),
             Entry("gear", "Admin", "admin:index", is_product_ops),
         ),
@@ -102,9 +105,7 @@ def navigation(user: Any, path: str, counts: dict[str, int]) -> list[Group]:
         Group(
             group.name,
             tuple(
-                replace(
-                    entry, count=counts.get(entry.count_key, 0), current=entry.href == here
-                )
+                replace(entry, count=counts.get(entry.count_key, 0), current=entry.href == here)
                 if entry.count_key or entry.href == here
                 else entry
                 for entry in group.entries

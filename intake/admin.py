@@ -16,9 +16,31 @@ class RequestAdmin(admin.ModelAdmin):
     search_fields = ["=number", "title"]
     list_select_related = ["team", "requester", "owner"]
     show_full_result_count = False
-    fields = ["number", "title", "problem", "kind", "team", "visibility", "evidence_url",
-              "needed_on", "requester", "owner", "status", "outcome", "submitted_at", "due_at"]
-    readonly_fields = ["number", "requester", "owner", "status", "outcome", "submitted_at", "due_at"]
+    fields = [
+        "number",
+        "title",
+        "problem",
+        "kind",
+        "team",
+        "visibility",
+        "evidence_url",
+        "needed_on",
+        "requester",
+        "owner",
+        "status",
+        "outcome",
+        "submitted_at",
+        "due_at",
+    ]
+    readonly_fields = [
+        "number",
+        "requester",
+        "owner",
+        "status",
+        "outcome",
+        "submitted_at",
+        "due_at",
+    ]
     autocomplete_fields = ["team"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -156,7 +156,10 @@ class TriageForm(HubForm):
         label="Team",
         queryset=Team.objects.none(),
         to_field_name="slug",
-        error_messages={"required": "Choose a team", "invalid_choice": "Choose a team from the list"},
+        error_messages={
+            "required": "Choose a team",
+            "invalid_choice": "Choose a team from the list",
+        },
     )
     owner = forms.ModelChoiceField(
         label="Owner",

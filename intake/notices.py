@@ -33,36 +33,85 @@ def _messages(event: Event, item: Request) -> list[tuple[list[User | None], Mess
     if event.kind == "request.triaged":
         whom = f" It is with {item.owner}." if item.owner else ""
         return [
-            ([item.requester], Message(f"{ref} was read: {item.title}", url,
-                                       f"{who} read your request.{whom} Next comes the decision.")),
-            (_new_owner(event, item), Message(f"You own {ref}: {item.title}", url,
-                                              f"{who} gave you this request.", is_action=True)),
+            (
+                [item.requester],
+                Message(
+                    f"{ref} was read: {item.title}",
+                    url,
+                    f"{who} read your request.{whom} Next comes the decision.",
+                ),
+            ),
+            (
+                _new_owner(event, item),
+                Message(
+                    f"You own {ref}: {item.title}",
+                    url,
+                    f"{who} gave you this request.",
+                    is_action=True,
+                ),
+            ),
         ]
     if event.kind == "request.reassigned":
         return [
-            (_new_owner(event, item), Message(f"You own {ref}: {item.title}", url,
-                                              f"{who} gave you this request.", is_action=True)),
+            (
+                _new_owner(event, item),
+                Message(
+                    f"You own {ref}: {item.title}",
+                    url,
+                    f"{who} gave you this request.",
+                    is_action=True,
+                ),
+            ),
         ]
     if event.kind == "request.asked":
-        return [([item.requester], Message(f"{who} asks about {ref}: {item.title}", f"{url}#answer",
-                                           said, is_action=True))]
+        return [
+            (
+                [item.requester],
+                Message(
+                    f"{who} asks about {ref}: {item.title}", f"{url}#answer", said, is_action=True
+                ),
+            )
+        ]
     if event.kind == "request.answered":
         asker = User.objects.filter(pk=event.data.get("asked_by")).first()
-        return [([asker, item.owner, _requester_unless(event, item)],
-                 Message(f"{who} answered on {ref}: {item.title}", f"{url}#talk", said,
-                         is_action=True))]
+        return [
+            (
+                [asker, item.owner, _requester_unless(event, item)],
+                Message(
+                    f"{who} answered on {ref}: {item.title}", f"{url}#talk", said, is_action=True
+                ),
+            )
+        ]
     if event.kind == "request.commented":
-        return [([item.requester, item.owner],
-                 Message(f"{who} commented on {ref}: {item.title}", f"{url}#talk", said))]
+        return [
+            (
+                [item.requester, item.owner],
+                Message(f"{who} commented on {ref}: {item.title}", f"{url}#talk", said),
+            )
+        ]
     if event.kind == "request.decided" and item.decision is not None:
         word = item.decision.get_outcome_display()
-        return [([item.requester, item.owner],
-                 Message(f"{ref} decided: {word.lower()} – {item.title}", url,
-                         f"{who} decided: {word}.\n\n{item.decision.reason}"))]
+        return [
+            (
+                [item.requester, item.owner],
+                Message(
+                    f"{ref} decided: {word.lower()} – {item.title}",
+                    url,
+                    f"{who} decided: {word}.\n\n{item.decision.reason}",
+                ),
+            )
+        ]
     if event.kind == "request.shipped":
-        return [([item.requester, item.owner],
-                 Message(f"{ref} is delivered: {item.title}", url,
-                         "What you asked for is there. Thank you for asking."))]
+        return [
+            (
+                [item.requester, item.owner],
+                Message(
+                    f"{ref} is delivered: {item.title}",
+                    url,
+                    "What you asked for is there. Thank you for asking.",
+                ),
+            )
+        ]
     return []
 
 
@@ -76,7 +125,7 @@ def _requester_unless(event: Event, item: Request) -> User | None:
 
 
 def confirm(event: Event) -> None:
-    """A mail to the requester that the request arrived, with its number; it is in no inbox twice."""
+    """Tell the requester that the request arrived, and its number."""
     item = Request.objects.select_related("requester", "team").filter(pk=event.subject_id).first()
     if item is None or item.due_at is None:
         return

@@ -78,8 +78,19 @@ class RequestRow:
 
 KIND_WORDS = dict(Kind.choices)
 ROW_FIELDS = (
-    "number", "title", "kind", "status", "outcome", "asked_at", "due_at", "changed_at",
-    "submitted_at", "team__name", "requester__name", "requester__department", "owner__name",
+    "number",
+    "title",
+    "kind",
+    "status",
+    "outcome",
+    "asked_at",
+    "due_at",
+    "changed_at",
+    "submitted_at",
+    "team__name",
+    "requester__name",
+    "requester__department",
+    "owner__name",
     "decision__reason",
 )
 
@@ -136,7 +147,9 @@ def in_area(user: User, area: str) -> RequestQuerySet:
     if area:
         return items.filter(team__slug=area)
     mine = list(user.memberships.current().values_list("team_id", flat=True))
-    return items.filter(Q(team_id__in=mine) | Q(team__isnull=True) | Q(owner=user)) if mine else items
+    return (
+        items.filter(Q(team_id__in=mine) | Q(team__isnull=True) | Q(owner=user)) if mine else items
+    )
 
 
 def queue(user: User, *, view: str, area: str = "", kind: str = "", sort: str = "promise") -> Any:
@@ -194,6 +207,14 @@ def history(item: Request) -> list[Entry]:
     """Everything that happened and was said, newest first, in two queries."""
     said = {comment.pk: comment for comment in item.comments.all()}
     return [entry for event in timeline_for(item) if (entry := _entry(event, said, item))]
+
+
+def open_question(item: Request) -> Comment | None:
+    """The question that waits for the requester, if any; reads what `history` has fetched."""
+    if item.asked_at is None:
+        return None
+    asked = [c for c in item.comments.all() if c.kind == Comment.Kind.QUESTION]
+    return max(asked, key=lambda comment: comment.created_at, default=None)
 
 
 _WORDS = {

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -23,7 +24,7 @@ from intake.forms import (
     RequestForm,
     TriageForm,
 )
-from intake.models import Kind, Request
+from intake.models import Affected, Comment, Kind, Request
 from intake.permissions import can_answer, can_decide, can_triage
 from producthub.lib.forms import HubForm
 from producthub.lib.htmx import page, see_other
@@ -42,7 +43,9 @@ def request_new(request: HttpRequest) -> HttpResponse:
             item = services.submit_request(requester=request.user, **data)
             return _said(request, f"Request sent. Its number is {item.reference}.", to=item)
         return render(request, "intake/new.html", {"form": form}, status=422)
-    known = {name: request.GET[name] for name in ("kind", "title", "problem") if name in request.GET}
+    known = {
+        name: request.GET[name] for name in ("kind", "title", "problem") if name in request.GET
+    }
     if known.get("kind") not in Kind.values:
         known.pop("kind", None)
     return render(request, "intake/new.html", {"form": RequestForm(initial=known)})
@@ -93,7 +96,9 @@ def request_take(request: HttpRequest, number: int) -> HttpResponse:
     """Assign to me, in one press; the team stays, or becomes mine."""
     _require_pm(request)
     item = _visible(request, number)
-    team = item.team or Team.objects.filter(memberships__in=request.user.memberships.current()).first()
+    team = (
+        item.team or Team.objects.filter(memberships__in=request.user.memberships.current()).first()
+    )
     form = TriageForm(
         {
             "team": team.slug if team else "",
@@ -185,6 +190,7 @@ def _visible(request: HttpRequest, number: int) -> Request:
     items = Request.objects.visible_to(request.user).select_related(
         "requester", "owner", "team", "decision", "decision__decided_by", "asked_by"
     )
+    items = items.prefetch_related(Prefetch("comments", Comment.objects.select_related("author")))
     return get_object_or_404(items.defer("search_vector"), number=number)
 
 
@@ -215,8 +221,11 @@ def _act(
     came_from = _came_from(request)
     status = 422
     if form.is_valid():
-        data = {key: value for key, value in form.cleaned_data.items() if value is not None
-                or key in ("team", "owner", "owner_seen", "revisit_on")}
+        data = {
+            key: value
+            for key, value in form.cleaned_data.items()
+            if value is not None or key in ("team", "owner", "owner_seen", "revisit_on")
+        }
         try:
             call(item, data)
         except services.RequestError as error:
@@ -227,9 +236,7 @@ def _act(
             return _said(request, said(_visible(request, number)), to=came_from or item)
     if came_from:
         context = _queue(request, _query_of(came_from), item=item, bound=form)
-        return page(
-            request, "intake/triage.html", "intake/_triage.html", context, status=status
-        )
+        return page(request, "intake/triage.html", "intake/_triage.html", context, status=status)
     context = _detail(request, item, bound=form)
     return page(request, "intake/request.html", "intake/_request.html", context, status=status)
 
@@ -250,6 +257,16 @@ def _query_of(address: str) -> Any:
     return QueryDict(urlsplit(address).query)
 
 
+_TYPED = ("reason", "answer", "question")
+_FORM_NAMES: dict[type[HubForm], str] = {
+    CommentForm: "comment",
+    AnswerForm: "answer",
+    AskForm: "ask",
+    TriageForm: "triage",
+    DecisionForm: "decide",
+}
+
+
 def _forms(request: HttpRequest, item: Request, bound: HubForm | None) -> dict[str, Any]:
     """The forms this reader may use on this request, the posted one with its errors."""
     user = request.user
@@ -268,8 +285,13 @@ def _forms(request: HttpRequest, item: Request, bound: HubForm | None) -> dict[s
     if can_decide(user, item) and item.is_open:
         forms["decide"] = DecisionForm(initial={"outcome": ""})
     if bound is not None:
-        name = type(bound).__name__.removesuffix("Form").lower()
-        forms["decide" if name == "decision" else name] = bound
+        name = _FORM_NAMES.get(type(bound), "")
+        if name in forms:
+            forms[name] = bound
+        else:
+            # Somebody was first and the form is gone: what was typed waits as a comment.
+            typed = next((bound.data[key] for key in _TYPED if bound.data.get(key)), "")
+            forms["comment"] = CommentForm(initial={"body": typed})
     return {"forms": forms, "bound": bound}
 
 
@@ -280,6 +302,9 @@ def _detail(request: HttpRequest, item: Request, bound: HubForm | None = None) -
         "history": selectors.history(item),
         "is_pm": can_triage(request.user),
         "is_mine": item.requester_id == request.user.pk,
+        "open_question": selectors.open_question(item),
+        "affected": [str(Affected(value).label) for value in item.affected],
+        "due_html": selectors.due_tag(item.due_at, item.asked_at),
         **_forms(request, item, bound),
     }
 

@@ -6,7 +6,9 @@ from django.db import connection
 from django.test import Client
 
 from accounts.models import Role, Team, User
-from tests.factories import make_membership, make_team, make_user
+from intake.models import Request
+from intake.services import decide_request, triage_request
+from tests.factories import make_membership, make_request, make_team, make_user
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +18,7 @@ def empty_cache() -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup, django_db_blocker):  # noqa: ANN001, ANN201
+def django_db_setup(django_db_setup, django_db_blocker):
     """Let transactional tests empty the event table, which refuses it elsewhere."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         name = connection.settings_dict["NAME"]
@@ -73,3 +75,29 @@ def signed_in(client):
         return browser
 
     return enter
+
+
+@pytest.fixture
+def item(ada, team) -> Request:
+    """A request of ada's for Dispatch, in triage."""
+    return make_request(ada, team=team)
+
+
+@pytest.fixture
+def triaged(item, pm, team) -> Request:
+    """The same, routed and owned by pm."""
+    return triage_request(item=item, actor=pm, team=team, owner=pm)
+
+
+@pytest.fixture
+def decided(triaged, pm) -> Request:
+    """The same, decided to be done."""
+    decide_request(item=triaged, actor=pm, outcome="do", reason="Six hours a closure is too much.")
+    triaged.refresh_from_db()
+    return triaged
+
+
+@pytest.fixture
+def run_on_commit(django_capture_on_commit_callbacks):
+    """`with run_on_commit():` commits, so events are handed out and mails go."""
+    return lambda: django_capture_on_commit_callbacks(execute=True)

@@ -4,6 +4,8 @@ from itertools import count
 from typing import Any
 
 from accounts.models import Membership, Role, Team, User
+from intake.models import Request
+from intake.services import submit_request
 
 _numbers = count(1)
 
@@ -21,8 +23,20 @@ def make_user(email: str = "", name: str = "", role: str = Role.STAKEHOLDER, **f
 
 def make_team(name: str = "", slug: str = "", **fields: Any) -> Team:
     number = next(_numbers)
-    return Team.objects.create(name=name or f"Team {number}", slug=slug or f"team-{number}", **fields)
+    return Team.objects.create(
+        name=name or f"Team {number}", slug=slug or f"team-{number}", **fields
+    )
 
 
 def make_membership(user: User, team: Team, **fields: Any) -> Membership:
     return Membership.objects.create(user=user, team=team, **fields)
+
+
+def make_request(requester: User | None = None, **overrides: Any) -> Request:
+    """A request through the service, in triage unless told otherwise."""
+    fields = {
+        "title": "Move deliveries in bulk when a depot closes",
+        "problem": "Planners moved 640 stops by hand. It took six hours.",
+        **overrides,
+    }
+    return submit_request(requester=requester or make_user(), **fields)
