@@ -1,0 +1,129 @@
+"""The tools that people work with."""
+
+import re
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.functions import Lower
+from django.urls import reverse
+
+from accounts.models import Team
+
+# A web page, a mail address, or a page of the hub. Two slashes would lead to another host.
+TOOL_ADDRESS = r"^(https?://[^\s/]|mailto:[^\s@]+@[^\s@]|/([^/\\\s]|$))[^\s]*$"
+
+
+def check_tool_address(value: str) -> None:
+    """Refuse addresses that run scripts or lead nowhere."""
+    if not re.match(TOOL_ADDRESS, value, re.IGNORECASE):
+        raise ValidationError(
+            "Enter an address that starts with https://, http:// or mailto:,"
+            " or a page of the hub that starts with one slash."
+        )
+
+
+class Category(models.TextChoices):
+    """What a tool is for."""
+
+    DECIDING = "deciding", "Deciding"
+    BUILDING = "building", "Building"
+    RESEARCH = "research", "Research"
+    NUMBERS = "numbers", "Numbers"
+    TALKING = "talking", "Talking"
+
+
+class ToolStatus(models.TextChoices):
+    """Whether to start with it."""
+
+    IN_USE = "in_use", "In use"
+    TRIAL = "trial", "On trial"
+    RETIRING = "retiring", "Retiring"
+
+
+STATES = {
+    ToolStatus.IN_USE: ("In use", "good", "check"),
+    ToolStatus.TRIAL: ("On trial", "info", "eye"),
+    ToolStatus.RETIRING: ("Retiring", "warn", "clock"),
+}
+
+
+class Tool(models.Model):
+    """Something people work with, who answers for it, and how to get in."""
+
+    slug = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=60)
+    glyph = models.CharField(
+        max_length=2, blank=True, help_text="Two letters. Empty: the first two of the name."
+    )
+    purpose = models.CharField(max_length=160, help_text="What it is for, in a few words.")
+    url = models.CharField(
+        "address",
+        max_length=500,
+        validators=[check_tool_address],
+        help_text="https://, mailto: or a page of the hub such as /work/.",
+    )
+    access = models.TextField(
+        "how to get access",
+        max_length=2000,
+        blank=True,
+        help_text="Plain text. An empty line starts a paragraph.",
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="tools",
+    )
+    team = models.ForeignKey(
+        Team, null=True, blank=True, on_delete=models.SET_NULL, related_name="tools"
+    )
+    category = models.CharField(max_length=12, choices=Category.choices, default=Category.BUILDING)
+    status = models.CharField(max_length=10, choices=ToolStatus.choices, default=ToolStatus.IN_USE)
+    order = models.PositiveSmallIntegerField(
+        default=100, help_text="Small numbers first. The first eight in use stand on the home page."
+    )
+
+    class Meta:
+        ordering = ["order", "name"]
+        constraints = [
+            # one tool a name, whatever its case
+            models.UniqueConstraint(
+                Lower("name"),
+                name="tool_name_once",
+                violation_error_message="A tool with this name exists already.",
+            ),
+            # links are drawn from this column: imports must not bring javascript: in either
+            models.CheckConstraint(
+                condition=models.Q(url__iregex=r"^(https?://|mailto:|/([^/\\]|$))"),
+                name="tool_url_safe",
+                violation_error_message="Enter an https, http, mailto or hub address.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        self.name = self.name.strip()
+        self.url = self.url.strip()
+        self.glyph = (self.glyph.strip() or self.name[:2]).capitalize()
+
+    def get_absolute_url(self) -> str:
+        return reverse("playbook:tool", args=[self.slug])
+
+    @property
+    def state(self) -> tuple[str, str, str]:
+        """(word, tone, icon) of its tag."""
+        return STATES[ToolStatus(self.status)]
+
+    @property
+    def letters(self) -> str:
+        """Two letters that stand for it."""
+        return self.glyph or self.name[:2].capitalize()
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Leads out of the hub."""
+        return not self.url.startswith("/")
