@@ -3,9 +3,11 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from hub.nav import navigation
+from producthub.lib.frame import counts_for
 
 THEMES = {"light", "dark"}
 
@@ -27,5 +29,9 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 
 def shell_counts(user: Any) -> dict[str, int]:
-    """The numbers of the side bar and the bell."""
-    return {}
+    """The numbers of the side bar and the bell, in one query."""
+    counts = counts_for(user, timezone.localdate())
+    for name in ("triage", "late"):
+        if f"{name}_all" in counts:
+            counts[name] = counts.pop(f"{name}_all")
+    return counts

@@ -1,18 +1,30 @@
-"""Home, search, theme."""
+"""Home and theme."""
+
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
-from hub.context import THEMES
+from accounts.permissions import is_pm
+from hub import selectors
 from producthub.lib.htmx import see_other
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """The entry page."""
-    return render(request, "hub/home.html")
+    """What needs me, my requests, the first measure, work that finished, tools and teams."""
+    needs = selectors.needs(request.user)
+    context: dict[str, Any] = {
+        "greeting": selectors.greeting(request.user),
+        "needs": needs,
+        "due_today": sum(need.is_due_today for need in needs),
+        "is_pm": is_pm(request.user),
+        "mine": selectors.latest_of_mine(request.user),
+        "teams": selectors.product_teams(),
+    }
+    return render(request, "hub/home.html", context)
 
 
 @require_safe
@@ -24,12 +36,12 @@ def search(request: HttpRequest) -> HttpResponse:
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:
     """Switch light and dark without scripts; the cookie is what base.html reads."""
-    now = request.COOKIES.get("theme", "")
-    chosen = "light" if now == "dark" else "dark"
+    chosen = "light" if request.COOKIES.get("theme", "") == "dark" else "dark"
     target = request.POST.get("next", "/")
     if not url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}):
         target = "/"
     response = see_other(target)
-    assert chosen in THEMES
-    response.set_cookie("theme", chosen, max_age=31_536_000, samesite="Lax", secure=request.is_secure())
+    response.set_cookie(
+        "theme", chosen, max_age=31_536_000, samesite="Lax", secure=request.is_secure()
+    )
     return response

@@ -5,6 +5,7 @@ class IntakeConfig(AppConfig):
     name = "intake"
 
     def ready(self) -> None:
-        from intake.subscribers import subscribe
+        from intake import frame, subscribers
 
-        subscribe()
+        frame.register()
+        subscribers.subscribe()

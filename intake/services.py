@@ -19,8 +19,8 @@ from intake.models import (
     Visibility,
 )
 from intake.permissions import can_answer, can_comment, can_decide, can_triage
-from planning.models import Decision, Outcome
 from planning.decisions import record_decision
+from planning.models import Decision, Outcome
 from producthub.lib.periods import add_working_days
 from producthub.lib.sequences import next_number
 

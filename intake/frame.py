@@ -1,0 +1,42 @@
+"""Intake's numbers in the frame; they must say what the pages say (a test compares them)."""
+
+from typing import Any
+
+from accounts.models import Role
+from accounts.permissions import is_pm
+from producthub.lib.frame import register_count
+
+_MINE = """
+SELECT count(*) FROM intake_request
+WHERE requester_id = %(user)s AND status IN ('new', 'triaged')
+"""
+_WAITING = """
+SELECT count(*) FROM intake_request WHERE status = 'new' AND asked_at IS NULL
+"""
+_LATE = _WAITING + " AND due_at < now()"
+_MY_TEAMS = """
+SELECT team_id FROM accounts_membership
+WHERE user_id = %(user)s AND from_on <= %(today)s AND (to_on IS NULL OR to_on > %(today)s)
+"""
+# A PM looks after their own teams and what has none yet; without a team, after everything.
+_IN_MY_AREA = f"""
+AND (team_id IS NULL OR owner_id = %(user)s OR team_id IN ({_MY_TEAMS})
+     OR NOT EXISTS ({_MY_TEAMS}))
+"""
+
+
+def _has_area(user: Any) -> bool:
+    return is_pm(user) and user.role == Role.PM
+
+
+def _sees_all(user: Any) -> bool:
+    return is_pm(user) and user.role != Role.PM
+
+
+def register() -> None:
+    """Called once from `ready()`."""
+    register_count("mine", _MINE, lambda user: True)
+    register_count("triage", _WAITING + _IN_MY_AREA, _has_area)
+    register_count("late", _LATE + _IN_MY_AREA, _has_area)
+    register_count("triage_all", _WAITING, _sees_all)
+    register_count("late_all", _LATE, _sees_all)
