@@ -1,0 +1,296 @@
+"""HTTP to Jira: the `jira` package's session and small calls, our own search and history loop.
+
+The package's paging ends early or never, and its retries sleep in the worker and cut long
+pauses short; so it runs with `max_retries=0` and a time-out, under `integrations.http`.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from jira import JIRA
+from jira.exceptions import JIRAError
+from requests.exceptions import RequestException
+
+from integrations.errors import (
+    CredentialsRefused,
+    NotFound,
+    QueryRefused,
+    RateLimited,
+    RetryableUpstreamError,
+    UpstreamError,
+)
+from integrations.http import (
+    CONNECT_TIMEOUT_SECONDS,
+    DEFAULT_PAUSE_SECONDS,
+    READ_TIMEOUT_SECONDS,
+    call_with_retries,
+    parse_json,
+    retry_after_seconds,
+)
+
+PAGE_SIZE = 100  # the server's own cap with fields; a short page is not the end
+ID_PAGE_SIZE = 5000
+HISTORY_PAGE_SIZE = 10_000
+MAX_PAGES = 100_000
+FIELDS = [
+    "summary", "status", "issuetype", "project", "assignee", "parent", "priority", "labels",
+    "created", "updated", "resolutiondate",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class JiraConfig:
+    """How to reach one Jira. Without an e-mail the token is sent as bearer."""
+
+    base_url: str
+    api_token: str
+    email: str = ""
+    projects: tuple[str, ...] = ()
+
+
+@dataclass
+class Page:
+    """One page of issues, as parsed, and the token of the next page ("" on the last)."""
+
+    issues: list[Any]
+    next_token: str
+
+
+class JiraClient:
+    """Cloud, REST v3. Every method may be repeated; `requests` counts the calls made.
+
+    Raises CredentialsRefused, RateLimited, QueryRefused, NotFound, RetryableUpstreamError or
+    UpstreamError.
+    """
+
+    def __init__(self, config: JiraConfig, *, sleep: Callable[[float], Any] = time.sleep) -> None:
+        auth: dict[str, Any] = (
+            {"basic_auth": (config.email, config.api_token)}
+            if config.email
+            else {"token_auth": config.api_token}
+        )
+        # get_server_info would call before our retries are in place. Without it the package
+        # takes the site for Data Center, which only concerns its own search: not used here.
+        self._jira = JIRA(
+            config.base_url,
+            options={"rest_api_version": "3"},
+            get_server_info=False,
+            max_retries=0,
+            timeout=(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS),
+            **auth,
+        )
+        self._session = self._jira._session
+        self._sleep = sleep
+        self.requests = 0
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._session.close()
+
+    def server_info(self) -> dict[str, Any]:
+        """https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-server-info/"""
+        return _as_dict(self._get("serverInfo"))
+
+    def statuses(self) -> list[dict[str, Any]]:
+        """https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-workflow-statuses/"""
+        return _dicts(self._get("status"))
+
+    def fields(self) -> list[dict[str, Any]]:
+        """https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-fields/"""
+        return _dicts(self._get("field"))
+
+    def projects(self) -> list[dict[str, Any]]:
+        """All projects the token may see.
+
+        https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/
+        """
+        found: list[dict[str, Any]] = []
+        while True:
+            reply = _as_dict(
+                self._get(f"project/search?startAt={len(found)}&maxResults={PAGE_SIZE}")
+            )
+            values = _dicts(reply.get("values"))
+            found += values
+            if not values or reply.get("isLast", True):
+                return found
+
+    def search(
+        self, jql: str, *, token: str = "", fields: Sequence[str] = FIELDS, size: int = PAGE_SIZE
+    ) -> Page:
+        """One page of issues with `fields`; issues are in Jira's order.
+
+        Raises QueryRefused for an unbounded or unreadable query and for a stale token.
+        https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/
+        """
+        body: dict[str, Any] = {"jql": jql, "fields": list(fields), "maxResults": size}
+        if token:
+            body["nextPageToken"] = token
+        reply = _as_dict(self._post("search/jql", body))
+        issues = reply.get("issues")
+        if not isinstance(issues, list):
+            raise RetryableUpstreamError("Jira answered without a list of issues.")
+        next_token = reply.get("nextPageToken") or ""
+        if reply.get("isLast") is True:
+            next_token = ""
+        return Page(issues, str(next_token))
+
+    def count(self, jql: str) -> int | None:
+        """About how many issues a query has; None when Jira will not say."""
+        try:
+            count = _as_dict(self._post("search/approximate-count", {"jql": jql})).get("count")
+        except UpstreamError:
+            return None
+        return count if isinstance(count, int) else None
+
+    def ids(self, jql: str) -> Iterator[list[str]]:
+        """The ids of all issues of a query, up to 5,000 a page."""
+        for page in self.search_pages(jql, fields=["id"], size=ID_PAGE_SIZE):
+            yield [str(issue["id"]) for issue in _dicts(page.issues) if issue.get("id")]
+
+    def search_pages(
+        self, jql: str, *, token: str = "", fields: Sequence[str] = FIELDS, size: int = PAGE_SIZE
+    ) -> Iterator[Page]:
+        """Pages of a query from `token` on, until the last.
+
+        Guards: a repeated token and a page cap raise UpstreamError, since going on would read
+        the same issues for ever; an empty page with a token is passed by.
+        """
+        seen = {token}
+        for _ in range(MAX_PAGES):
+            page = self.search(jql, token=token, fields=fields, size=size)
+            yield page
+            token = page.next_token
+            if not token:
+                return
+            if token in seen:
+                raise UpstreamError("Jira sent the same page twice, so the run stopped.")
+            seen.add(token)
+        raise UpstreamError(f"Jira did not come to an end within {MAX_PAGES:,} pages.")
+
+    def status_history(self, issue_ids: Sequence[str]) -> Iterator[list[Any]]:
+        """Complete status histories of up to 1,000 issues, in pages, oldest change first.
+
+        Yields lists of `{"issueId", "changeHistories"}`; one issue may be spread over pages.
+        `expand=changelog` on search is not used: it holds only recent entries.
+        https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/
+        """
+        body: dict[str, Any] = {
+            "issueIdsOrKeys": list(issue_ids),
+            "fieldIds": ["status"],
+            "maxResults": HISTORY_PAGE_SIZE,
+        }
+        seen: set[str] = set()
+        for _ in range(MAX_PAGES):
+            reply = _as_dict(self._post("changelog/bulkfetch", body))
+            logs = reply.get("issueChangeLogs")
+            if not isinstance(logs, list):
+                raise RetryableUpstreamError("Jira answered without a list of changes.")
+            yield logs
+            token = str(reply.get("nextPageToken") or "")
+            if not token:
+                return
+            if token in seen:
+                raise UpstreamError("Jira sent the same page of changes twice, so the run stopped.")
+            seen.add(token)
+            body["nextPageToken"] = token
+        raise UpstreamError(f"Changes did not come to an end within {MAX_PAGES:,} pages.")
+
+    def status_history_of(self, issue_id: str) -> list[Any]:
+        """Complete history of one issue, all fields, oldest first."""
+        found: list[Any] = []
+        while True:
+            reply = _as_dict(
+                self._get(f"issue/{issue_id}/changelog?startAt={len(found)}&maxResults={PAGE_SIZE}")
+            )
+            values = reply.get("values")
+            if not isinstance(values, list):
+                raise RetryableUpstreamError("Jira answered without a list of changes.")
+            found += values
+            if not values or reply.get("isLast", True):
+                return found
+
+    def existing_ids(self, issue_ids: Sequence[str]) -> set[str]:
+        """Those of up to 100 ids that the token can still see."""
+        reply = _as_dict(
+            self._post("issue/bulkfetch", {"issueIdsOrKeys": list(issue_ids), "fields": ["status"]})
+        )
+        return {str(issue.get("id")) for issue in _dicts(reply.get("issues"))}
+
+    def _get(self, path: str) -> Any:
+        return self._call("GET", path, None)
+
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
+        return self._call("POST", path, orjson.dumps(body))
+
+    def _call(self, method: str, path: str, data: bytes | None) -> Any:
+        url = f"{self._jira.server_url}/rest/api/3/{path}"
+        return call_with_retries(lambda: self._once(method, url, data), sleep=self._sleep)
+
+    def _once(self, method: str, url: str, data: bytes | None) -> Any:
+        self.requests += 1
+        try:
+            response = self._session.request(method, url, data=data)
+            body = response.content
+        except JIRAError as error:
+            raise _refusal(error) from error
+        except RequestException as error:
+            raise RetryableUpstreamError(
+                f"Jira could not be reached ({_plain_name(error)})."
+            ) from error
+        return parse_json(body, who="Jira")
+
+
+def _refusal(error: JIRAError) -> UpstreamError:
+    """Our exception for an answer of 400 or more."""
+    status = error.status_code or 0
+    headers = getattr(error.response, "headers", None) or {}
+    pause = retry_after_seconds(headers.get("Retry-After"))
+    if status == 429 or (status == 503 and pause is not None):
+        wait = pause if pause is not None else DEFAULT_PAUSE_SECONDS
+        return RateLimited(f"Jira asks for a pause of {wait:,.0f} seconds.", wait)
+    if status == 401 or (status == 403 and "x-authentication-denied-reason" in headers):
+        return CredentialsRefused(
+            f"Jira refused the token ({status}). Make a new API token, set JIRA_API_TOKEN, and"
+            " sync again."
+        )
+    if status in (408, 425) or status >= 500:
+        return RetryableUpstreamError(f"Jira is in trouble ({status}).")
+    if status == 400:
+        return QueryRefused(f"Jira refused the question (400): {_first_line(error.text)}")
+    if status == 404:
+        return NotFound(f"Jira has nothing there (404): {_first_line(error.text)}")
+    if status == 410:
+        return UpstreamError("Jira no longer offers this address (410). The hub needs an update.")
+    return UpstreamError(f"Jira refused the call ({status}): {_first_line(error.text)}")
+
+
+def _first_line(text: str | None) -> str:
+    plain = " ".join((text or "").split())
+    if not plain or plain.startswith("<"):
+        return "no reason given."
+    return plain[:200]
+
+
+def _plain_name(error: RequestException) -> str:
+    words = {
+        "ConnectTimeout": "no connection in time",
+        "ReadTimeout": "no answer in time",
+        "ConnectionError": "the connection failed",
+        "ChunkedEncodingError": "the connection broke",
+        "SSLError": "its certificate is not trusted",
+        "TooManyRedirects": "it sends us in circles",
+    }
+    return words.get(type(error).__name__, type(error).__name__)
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise RetryableUpstreamError("Jira answered with something else than was asked for.")
+    return value
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

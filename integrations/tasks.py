@@ -1,0 +1,54 @@
+"""Background work of the integrations."""
+
+from celery import shared_task
+
+from integrations import runs
+from integrations.errors import AlreadyRunning, UpstreamError
+from integrations.jira import sync as jira
+from integrations.models import Source, SyncError, SyncRun
+
+# A long first sync works in parts, each well under the broker's visibility time-out.
+JIRA_PART_SECONDS = 1200
+MIN_PAUSE_SECONDS = 1.0
+
+
+@shared_task(acks_late=True, soft_time_limit=1500, time_limit=1560)
+def sync_jira(
+    full: bool = False,
+    trigger: str = SyncRun.Trigger.SCHEDULE.value,
+    started_by_id: int | None = None,
+) -> None:
+    """Read what changed in Jira. Queues itself again when Jira asks for a pause."""
+    try:
+        run = jira.sync_jira(
+            trigger=trigger,
+            full=full,
+            started_by_id=started_by_id,
+            max_seconds=JIRA_PART_SECONDS,
+        )
+    except jira.NotConfigured:
+        return
+    except AlreadyRunning as busy:
+        runs.note_skipped(Source.JIRA, trigger=trigger, why=str(busy))
+        return
+    if run is not None and run.status == SyncRun.Status.WAITING:
+        sync_jira.apply_async(countdown=max(runs.pause_seconds(Source.JIRA), MIN_PAUSE_SECONDS))
+
+
+@shared_task(acks_late=True)
+def retry_item(error_id: int) -> None:
+    """Read one bad item again."""
+    error = SyncError.objects.filter(pk=error_id, resolved_at__isnull=True).first()
+    if error is None:
+        return
+    try:
+        jira.retry_item(error)
+    except (jira.NotConfigured, UpstreamError) as reason:
+        runs.note_error(
+            Source(error.source),
+            error.run,
+            upstream_id=error.upstream_id,
+            label=error.label,
+            stage=error.stage,
+            message=str(reason),
+        )
