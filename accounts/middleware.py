@@ -1,15 +1,81 @@
-"""Who must prove themselves twice."""
+"""Who must sign in, and who must prove themselves twice."""
 
 from collections.abc import Callable
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from accounts.adapters import PROVEN_BY_PROVIDER, is_second_factor_required
+
+# Session: this person has a second factor; saves asking the database at every request.
+HAS_SECOND_FACTOR = "has_second_factor"
+
+# What stays open to someone who still has to set up a second factor.
+_OPEN_NAMES = {
+    "account_logout",
+    "account_reauthenticate",
+    "account_change_password",
+    "account_set_password",
+    "healthz",
+    "readyz",
+    "prometheus",
+    "hub:theme",
+}
+
+
+def move_to(request: HttpRequest, address: str) -> HttpResponse:
+    """A redirect of the whole page; htmx would otherwise put the target into a part of it."""
+    if request.headers.get("HX-Request") == "true":
+        response = HttpResponse()
+        response["HX-Redirect"] = address
+        return response
+    return HttpResponseRedirect(address)
+
+
+def _page_of(request: HttpRequest) -> str:
+    """The page to come back to: for htmx the one that asked, never a fragment or a POST."""
+    if request.headers.get("HX-Request") == "true":
+        current = request.headers.get("HX-Current-URL", "")
+        host = f"{request.scheme}://{request.get_host()}"
+        return current.removeprefix(host) if current.startswith(host + "/") else "/"
+    return request.get_full_path() if request.method in ("GET", "HEAD") else "/"
+
+
+class SignInRequiredMiddleware(LoginRequiredMiddleware):
+    """Django's, for htmx too: an ended session leads the page, not a part of it, to sign-in."""
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:
+        if request.headers.get("HX-Request") != "true":
+            return super().handle_no_permission(request, view_func)
+        query = urlencode({"next": _page_of(request)})
+        return move_to(request, f"{reverse('account_login')}?{query}")
 
 
 class SecondFactorMiddleware:
-    """Placeholder of the chain until sign-in is complete."""
+    """Leads admins and Product Ops without a second factor to set one up before anything else."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view_func: Any, args: Any, kwargs: Any
+    ) -> HttpResponse | None:
+        user = request.user
+        if not is_second_factor_required(user):
+            return None
+        if request.session.get(PROVEN_BY_PROVIDER) or request.session.get(HAS_SECOND_FACTOR):
+            return None
+        if Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists():
+            request.session[HAS_SECOND_FACTOR] = True
+            return None
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        if name in _OPEN_NAMES or name.startswith("mfa_"):
+            return None
+        return move_to(request, reverse("mfa_activate_totp"))

@@ -59,7 +59,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.STAKEHOLDER)
     job_title = models.CharField(max_length=120, blank=True)
     department = models.CharField(max_length=80, blank=True, help_text="Sales, Support, Finance…")
-    time_zone = models.CharField(max_length=64, default="Europe/Amsterdam", validators=[check_time_zone])
+    time_zone = models.CharField(
+        max_length=64, default="Europe/Amsterdam", validators=[check_time_zone]
+    )
+    role_from_directory = models.BooleanField(
+        default=False, editable=False, help_text="A single sign-on group gave the role."
+    )
     is_active = models.BooleanField(default=True)
     joined_at = models.DateTimeField(default=timezone.now)
 
@@ -88,6 +93,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_absolute_url(self) -> str:
         return reverse("accounts:person", args=[self.pk])
+
+    @property
+    def reference(self) -> str:
+        """How events name a person: without the name, so that it can be erased."""
+        return f"Person {self.pk}"
 
     @property
     def first_name(self) -> str:
@@ -129,7 +139,11 @@ class Team(models.Model):
         max_length=64, default="Europe/Amsterdam", validators=[check_time_zone]
     )
     lead = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="leads",
+        User,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="leads",
         help_text="The PM whom requests for this team go to.",
     )
     takes_requests = models.BooleanField(default=True, help_text="Offered as a product area.")
@@ -203,12 +217,22 @@ class Membership(models.Model):
     def __str__(self) -> str:
         return f"{self.user} in {self.team}"
 
+    @property
+    def reference(self) -> str:
+        """How events name it: without the person's name, see `User.reference`."""
+        return f"Person {self.user_id} in team {self.team_id}"
+
 
 class GroupMapping(models.Model):
     """What a group of the single sign-on directory means here."""
 
     group = models.CharField(max_length=200, unique=True, help_text="As the directory writes it.")
-    role = models.CharField(max_length=20, choices=Role.choices, blank=True)
+    role = models.CharField(
+        max_length=20,
+        choices=Role.choices,
+        blank=True,
+        help_text="Of several groups the most able role wins, at each sign-in.",
+    )
     team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.CASCADE)
     audience = models.ForeignKey(Audience, null=True, blank=True, on_delete=models.CASCADE)
 

@@ -6,6 +6,7 @@ app_name = "accounts"
 urlpatterns = [
     path("teams/", views.teams, name="teams"),
     path("teams/<slug:slug>/", views.team, name="team"),
+    path("people/", views.people, name="people"),
     path("people/<int:pk>/", views.person, name="person"),
     path("me/", views.me, name="me"),
 ]

@@ -121,7 +121,9 @@ def database_config(name: str) -> dict[str, Any]:
             " or use `make run`, which brings a database along."
         )
     if urlsplit(raw).scheme not in {"postgres", "postgresql"}:
-        raise ImproperlyConfigured(f"{name} must start with postgres://. ProductHub needs PostgreSQL.")
+        raise ImproperlyConfigured(
+            f"{name} must start with postgres://. ProductHub needs PostgreSQL."
+        )
     config: dict[str, Any] = dict(environ.Env.db_url_config(raw))
     if not config.get("NAME"):
         raise ImproperlyConfigured(f"{name} names no database. End it with /producthub.")
@@ -155,7 +157,7 @@ def email_config(name: str, default: str) -> dict[str, Any]:
     raw = env_str(name, default)
     try:
         config = dict(environ.Env.email_url_config(raw))
-    except Exception as error:  # noqa: BLE001  django-environ raises several kinds for a bad URL
+    except Exception as error:
         raise ImproperlyConfigured(
             f"{name} cannot be read. Set it to smtp+tls://user:password@host:587."
         ) from error

@@ -8,6 +8,8 @@ from producthub import views
 urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
+    path("metrics/prometheus", views.prometheus, name="prometheus"),
+    path("accounts/", include("accounts.entrance_urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
@@ -20,5 +22,8 @@ urlpatterns = [
     path("", include("hub.urls")),
 ]
 
+handler400 = "producthub.views.bad_request"
+handler403 = "producthub.views.permission_denied"
+handler404 = "producthub.views.not_found"
 handler500 = "producthub.views.server_error"
 handler429 = "producthub.views.too_many_requests"

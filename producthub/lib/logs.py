@@ -19,8 +19,9 @@ def hide_secrets(
     for key, value in event.items():
         if _SECRET_KEY.search(key) and value:
             event[key] = "[hidden]"
-        elif isinstance(value, str) and ("://" in value or "earer" in value or "xox" in value
-                                         or "asic" in value):
+        elif isinstance(value, str) and (
+            "://" in value or "earer" in value or "xox" in value or "asic" in value
+        ):
             event[key] = _SECRET_VALUE.sub(_blank, value)
     return event
 

@@ -13,9 +13,7 @@ def next_number(sequence: str) -> int:
 def reserve_numbers(sequence: str, count: int) -> int:
     """Take `count` numbers in a row for a bulk insert; returns the first."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT setval(%s, nextval(%s) + %s - 1)", [sequence, sequence, count]
-        )
+        cursor.execute("SELECT setval(%s, nextval(%s) + %s - 1)", [sequence, sequence, count])
         return int(cursor.fetchone()[0]) - count + 1
 
 

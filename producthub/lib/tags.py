@@ -83,7 +83,11 @@ def spoken(moment: datetime | date, now: datetime | None = None) -> str:
     seconds = abs(gap.total_seconds())
     if seconds < 45:
         return "now" if ahead else "just now"
-    for size, word, limit in ((60, "minute", 3600), (3600, "hour", 86_400), (86_400, "day", 691_200)):
+    for size, word, limit in (
+        (60, "minute", 3600),
+        (3600, "hour", 86_400),
+        (86_400, "day", 691_200),
+    ):
         if seconds < limit:
             count = max(1, round(seconds / size))
             text = f"{count} {word}{'' if count == 1 else 's'}"

@@ -1,0 +1,64 @@
+"""The door: allauth's views where the hub's rules need more than templates."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from allauth.account.views import LoginView
+from allauth.socialaccount.providers.openid_connect import views as openid_connect
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+
+TOO_MANY_TRIES_SECONDS = 300
+
+
+def allow_issuer(response: HttpResponse) -> HttpResponse:
+    """Let forms of this page lead to the single sign-on provider.
+
+    Chromium applies form-action to the redirect that follows a post, too.
+    """
+    if settings.OIDC_ISSUER:
+        parts = urlsplit(settings.OIDC_ISSUER)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        response._csp_update = {"form-action": [origin]}  # type: ignore[attr-defined]
+    return response
+
+
+@method_decorator(login_not_required, name="dispatch")
+class SignInView(LoginView):
+    """Sign-in: 422 for what does not fit, 429 with a time after too many tries."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return allow_issuer(super().dispatch(request, *args, **kwargs))
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_invalid(form)
+        if response.status_code == 200:
+            response.status_code = 422
+        if form.too_many_tries:
+            response.status_code = 429
+            response["Retry-After"] = str(TOO_MANY_TRIES_SECONDS)
+        return response
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        context["single_sign_on"] = bool(settings.OIDC_ISSUER)
+        return context
+
+
+sign_in = SignInView.as_view()
+
+
+@login_not_required
+def single_sign_on(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Leads to the provider. A GET shows one button, so that a link alone signs nobody in."""
+    return allow_issuer(openid_connect.login(request, provider_id))
+
+
+@login_not_required
+def to_account(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+    """Pages of allauth that the hub does not have: own mail addresses, sign-up, linking."""
+    name = "accounts:me" if request.user.is_authenticated else "account_login"
+    return HttpResponseRedirect(reverse(name))

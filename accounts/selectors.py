@@ -1,0 +1,139 @@
+"""Read people and teams."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from accounts.models import Membership, Role, Team, User
+
+PEOPLE_PER_PAGE = 50
+
+
+@dataclass
+class TeamCard:
+    """A team with who is in it today."""
+
+    team: Team
+    members: list[User] = field(default_factory=list)
+
+    @property
+    def shown(self) -> list[User]:
+        """The lead first, then as many faces as fit a card."""
+        others = [person for person in self.members if person.pk != self.team.lead_id]
+        lead = [self.team.lead] if self.team.lead else []
+        return [*lead, *others][:5]
+
+
+def active_teams() -> QuerySet[Team]:
+    """Teams that exist today, with their leads, by name."""
+    return Team.objects.filter(is_active=True).select_related("lead").order_by("name")
+
+
+def team_cards() -> list[TeamCard]:
+    """All teams with their members of today; two queries whatever their number."""
+    people: dict[int, list[User]] = defaultdict(list)
+    memberships = (
+        Membership.objects.current()
+        .filter(user__is_active=True, team__is_active=True)
+        .select_related("user")
+        .order_by("user__name")
+    )
+    for membership in memberships:
+        people[membership.team_id].append(membership.user)
+    return [TeamCard(team, people[team.pk]) for team in active_teams()]
+
+
+def members_of(team: Team) -> QuerySet[Membership]:
+    """Who is in a team today, by duty and name."""
+    return (
+        team.memberships.current()
+        .filter(user__is_active=True)
+        .select_related("user")
+        .order_by("duty", "user__name")
+    )
+
+
+def past_members_of(team: Team, limit: int = 10) -> QuerySet[Membership]:
+    """Who left a team, latest first."""
+    return (
+        team.memberships.filter(to_on__lte=timezone.localdate())
+        .select_related("user")
+        .order_by("-to_on", "user__name")[:limit]
+    )
+
+
+def memberships_of(user: User) -> QuerySet[Membership]:
+    """All teams of a person, present ones first, then the latest."""
+    return user.memberships.select_related("team").order_by("-to_on", "-from_on")
+
+
+def pms_for(team: Team) -> QuerySet[User]:
+    """Who decides for a team today: its lead and its members with the duty or role of a PM."""
+    today = Membership.objects.current().filter(team=team, user=OuterRef("pk"))
+    return User.objects.filter(
+        Q(pk=team.lead_id)
+        | Q(Exists(today.filter(duty=Membership.Duty.PM)))
+        | Q(Exists(today), role__in=(Role.PM, Role.PRODUCT_OPS)),
+        is_active=True,
+        role__in=(Role.PM, Role.PRODUCT_OPS, Role.ADMIN),
+    ).order_by("name")
+
+
+def search_people(text: str, limit: int = 20) -> list[User]:
+    """Active people whose name, mail address, title or department holds every word."""
+    return list(_matching_people(text).order_by("name", "pk")[:limit]) if text.strip() else []
+
+
+def search_teams(text: str, limit: int = 20) -> list[Team]:
+    """Teams whose name, mission or channel holds every word."""
+    if not text.strip():
+        return []
+    found = active_teams()
+    for word in text.split():
+        found = found.filter(
+            Q(name__icontains=word) | Q(mission__icontains=word) | Q(channel__icontains=word)
+        )
+    return list(found[:limit])
+
+
+def people_list(text: str = "", team: Team | None = None) -> QuerySet[User]:
+    """Active people for the directory page, filtered by words and by team of today."""
+    found = _matching_people(text)
+    if team is not None:
+        inside = Membership.objects.current().filter(team=team, user=OuterRef("pk"))
+        found = found.filter(Exists(inside))
+    return found.order_by("name", "pk")
+
+
+def teams_of(users: list[User]) -> dict[int, list[Team]]:
+    """The teams of today of several people, by person; one query."""
+    result: dict[int, list[Team]] = defaultdict(list)
+    memberships = Membership.objects.current().filter(user__in=users, team__is_active=True)
+    for membership in memberships.select_related("team").order_by("team__name"):
+        result[membership.user_id].append(membership.team)
+    return result
+
+
+def people_count() -> int:
+    """Active people."""
+    return int(User.objects.filter(is_active=True).aggregate(n=Count("pk"))["n"])
+
+
+def keepers_of_accounts(without: object = None, limit: int = 2) -> list[User]:
+    """Whom to ask about access: admins, by name."""
+    admins = User.objects.filter(is_active=True, role=Role.ADMIN).order_by("name")
+    return list(admins.exclude(pk=getattr(without, "pk", None))[:limit])
+
+
+def _matching_people(text: str) -> QuerySet[User]:
+    found = User.objects.filter(is_active=True)
+    for word in text.split():
+        found = found.filter(
+            Q(name__icontains=word)
+            | Q(email__icontains=word)
+            | Q(job_title__icontains=word)
+            | Q(department__icontains=word)
+        )
+    return found
