@@ -45,6 +45,7 @@ GROUPS = (
         (
             Entry("home", "Home", "hub:home"),
             Entry("search", "Search", "hub:search"),
+            Entry("bell", "Inbox", "notices:inbox", count_key="unread", unit="new"),
             Entry("mine", "My requests", "intake:request-mine", count_key="mine", unit="open"),
         ),
     ),

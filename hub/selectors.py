@@ -75,10 +75,16 @@ def _need(
         "gavel",
         f"Decide: {title}",
         f"/requests/{number}/#decide",
-        f"REQ-{number} · the promise is {spoken(due_at)}" if due_at else f"REQ-{number}",
+        f"REQ-{number} · {_due(due_at)}",
         due_tag(due_at),
         due_at,
     )
+
+
+def _due(due_at: datetime | None) -> str:
+    if due_at is None:
+        return "no date promised"
+    return f"was due {spoken(due_at)}" if due_at < timezone.now() else f"due {spoken(due_at)}"
 
 
 def latest_of_mine(user: User, limit: int = 4) -> list[RequestRow]:

@@ -76,6 +76,54 @@
     if (event.detail.xhr.status >= 500) lost();
   });
 
+  /* Keys of the queue: at rest while a field has focus, and off when the reader says so. */
+  let keysOn = true;
+  try { keysOn = localStorage.getItem("keys") !== "off"; } catch (e) { /* storage may be off */ }
+  function markSwitch() {
+    const box = doc.querySelector("[data-keys-switch]");
+    if (box) box.checked = keysOn;
+  }
+  doc.addEventListener("change", function (event) {
+    if (!event.target.matches("[data-keys-switch]")) return;
+    keysOn = event.target.checked;
+    try { localStorage.setItem("keys", keysOn ? "on" : "off"); } catch (e) { /* fine */ }
+    say(keysOn ? "Single-key shortcuts on" : "Single-key shortcuts off");
+  });
+  doc.addEventListener("htmx:afterSettle", markSwitch);
+  markSwitch();
+  doc.addEventListener("keydown", function (event) {
+    const queue = doc.getElementById("queue");
+    if (!queue || !keysOn || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.matches("input:not([type=checkbox]), textarea, select") || doc.querySelector("dialog[open]")) return;
+    if (event.key === "j" || event.key === "k") {
+      const rows = Array.from(queue.children);
+      const now = rows.findIndex(function (row) { return row.classList.contains("on"); });
+      const next = rows[Math.max(0, Math.min(rows.length - 1, now + (event.key === "j" ? 1 : -1)))];
+      if (!next) return;
+      event.preventDefault();
+      const link = next.querySelector(".q-t");
+      link.focus();
+      if (!next.classList.contains("on")) link.click();
+      return;
+    }
+    const target = /^[a-z]$/.test(event.key) && doc.querySelector('[data-key="' + event.key + '"]');
+    if (!target) return;
+    event.preventDefault();
+    if (target.tagName === "SUMMARY") {
+      target.parentElement.open = true;
+      target.parentElement.querySelector("select, textarea").focus();
+    } else { target.focus(); target.click(); }
+  });
+  /* After a row was opened: focus stays on it, and a phone is led to the preview below the list. */
+  doc.addEventListener("htmx:afterSettle", function (event) {
+    const from = event.detail.requestConfig && event.detail.requestConfig.elt;
+    if (!from || !from.matches || !from.matches(".q-t")) return;
+    const now = doc.querySelector("#queue .on .q-t");
+    if (now) now.focus({ preventScroll: true });
+    const preview = doc.getElementById("preview");
+    if (preview && matchMedia("(max-width: 60rem)").matches) preview.scrollIntoView();
+  });
+
   const summary = doc.querySelector("main .summary");
   if (summary) summary.focus();
 })();
