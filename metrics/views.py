@@ -1,6 +1,120 @@
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+"""The measures' pages."""
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.models import Team
+from metrics import charts, exports, selectors
+from metrics.definitions import MIN_SAMPLE, TIME_TO_DECISION
+from metrics.windows import DEFAULT_PERIOD, PERIODS
+from producthub.lib.htmx import page
+
+PAGE_SIZE = 50
 
 
-def ttd(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    return render(request, "hub/home.html")
+class CountedPaginator(Paginator):
+    """A paginator that was told how many rows there are."""
+
+    def __init__(self, rows: Any, per_page: int, total: int) -> None:
+        super().__init__(rows, per_page)
+        self.__dict__["count"] = total
+
+
+@require_safe
+def time_to_decision(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    """How long decisions take: figure, trend, teams, and the requests behind it."""
+    teams = list(Team.objects.filter(is_active=True))
+    team = next((team for team in teams if team.slug == request.GET.get("team")), None)
+    period = request.GET.get("span", "")
+    period = period if period in PERIODS else DEFAULT_PERIOD
+    sort = request.GET.get("sort", "")
+    sort = sort if sort in selectors.SORTS else "slow"
+    report = selectors.report(team=team, period=period)
+    context: dict[str, Any] = {
+        "definition": TIME_TO_DECISION,
+        "report": report,
+        "teams": teams,
+        "team": team,
+        "period": period,
+        "period_name": PERIODS[period][0],
+        "periods": [(key, name) for key, (name, _) in PERIODS.items()],
+        "sort": sort,
+        "sorts": selectors.SORTS,
+        "min_sample": MIN_SAMPLE,
+        "finding": finding(report),
+        "query": f"team={team.slug if team else ''}&span={period}",
+        "is_stale": selectors.is_stale(report.figure.as_of if report.figure else None),
+    }
+    if report.figure is not None:
+        spans = selectors.spans_of(report.figure, request.user)
+        shown = spans.count()
+        hidden = max(report.n + report.n_open - shown, 0)
+        if request.GET.get("format") == "csv":
+            return _csv(request, report, spans, hidden)
+        rows_page = CountedPaginator(selectors.ordered(spans, sort), PAGE_SIZE, shown).get_page(
+            request.GET.get("page")
+        )
+        context |= {
+            "page_obj": rows_page,
+            "rows": selectors.rows(rows_page.object_list, request.user),
+            "hidden": hidden,
+            "rows_query": f"{context['query']}&sort={sort}&",
+            "chart": trend_chart(report),
+        }
+    return page(request, "metrics/time_to_decision.html", "metrics/_time_to_decision.html", context)
+
+
+def _csv(
+    request: HttpRequest, report: selectors.Report, spans: Any, hidden: int
+) -> StreamingHttpResponse:
+    rows = selectors.all_rows(selectors.ordered(spans, "slow"), request.user)
+    response = StreamingHttpResponse(
+        exports.as_csv(exports.row_lines(rows, hidden)), content_type="text/csv; charset=utf-8"
+    )
+    assert report.figure is not None
+    day = timezone.localdate(report.figure.as_of)
+    name = f"time-to-decision-{report.period}-{day}.csv"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def trend_chart(report: selectors.Report) -> charts.Chart | None:
+    """The trend with its target; None with fewer than two points."""
+    medians = [point.median for point in report.points]
+    if sum(value is not None for value in medians) < 2:
+        return None
+    return charts.line_chart(
+        [point.label for point in report.points],
+        [
+            charts.Series("k2", "Slowest tenth", [point.slowest for point in report.points]),
+            charts.Series("k1", "Median", medians, has_dots=True),
+        ],
+        TIME_TO_DECISION.target,
+    )
+
+
+def finding(report: selectors.Report) -> str:
+    """The trend in a sentence."""
+    told = [point for point in report.points if point.median is not None]
+    if len(told) < 2:
+        return ""
+    first, last = told[0], told[-1]
+    assert first.median is not None and last.median is not None
+
+    def name(point: selectors.Point) -> str:
+        if report.bucket == "week":
+            return f"the week of {point.starts_on.day} {point.starts_on:%B}"
+        year = "" if point.starts_on.year == told[-1].starts_on.year else f" {point.starts_on.year}"
+        return f"{point.starts_on:%B}{year}"
+
+    if abs(first.median - last.median) < 0.05:
+        return f"The median stayed at {last.median:.1f} days from {name(first)} to {name(last)}."
+    verb = "fell" if last.median < first.median else "rose"
+    return (
+        f"The median {verb} from {first.median:.1f} days in {name(first)} to "
+        f"{last.median:.1f} in {name(last)}."
+    )

@@ -1,0 +1,58 @@
+"""Rows as CSV that no spreadsheet runs."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.utils import timezone
+
+from metrics.selectors import Row
+from producthub.lib.periods import working_days
+
+DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+HEADINGS = (
+    "Request",
+    "Title",
+    "Team",
+    "Sent",
+    "Decided",
+    "Outcome",
+    "Working days",
+    "Of these, waiting for the requester",
+)
+
+
+def harmless(value: Any) -> str:
+    """A cell that a spreadsheet shows instead of running it."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(DANGEROUS) else text
+
+
+class _Echo:
+    def write(self, line: str) -> str:
+        return line
+
+
+def as_csv(lines: Iterable[Iterable[Any]]) -> Iterator[str]:
+    """Lines of a CSV file, one by one, every cell harmless."""
+    writer = csv.writer(_Echo())
+    for line in lines:
+        yield writer.writerow([harmless(cell) for cell in line])
+
+
+def row_lines(rows: Iterable[Row], hidden: int) -> Iterator[tuple[Any, ...]]:
+    """The rows behind a figure, and how many are counted but not shown to this reader."""
+    yield HEADINGS
+    for row in rows:
+        yield (
+            row.reference,
+            row.title,
+            row.team,
+            timezone.localtime(row.started_at).isoformat(timespec="minutes"),
+            timezone.localtime(row.ended_at).isoformat(timespec="minutes") if row.ended_at else "",
+            row.outcome or "open",
+            f"{working_days(row.seconds):.4f}",
+            f"{working_days(row.waiting_seconds):.4f}",
+        )
+    if hidden:
+        yield (f"{hidden} more counted, not shown to you",)

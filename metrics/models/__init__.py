@@ -1,0 +1,5 @@
+"""What is measured, and the figures made of it."""
+
+from metrics.models.stats import Figure, FillState, Span
+
+__all__ = ["Figure", "FillState", "Span"]

@@ -1,0 +1,167 @@
+"""The page, its rows and its export."""
+
+import csv
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.urls import reverse
+
+from intake.services import decide_request
+from metrics import compute, selectors
+from metrics.models import Figure
+from metrics.survival import quantile
+from metrics.tasks import compute_metrics
+from tests.factories import make_request, make_team
+
+URL = reverse("metrics:time-to-decision")
+
+
+@pytest.fixture
+def history(ada, pm, team):
+    """24 requests of Dispatch and 3 of Yard; two are private, some are open."""
+    yard = make_team("Yard", "yard")
+    start = datetime.now(UTC) - timedelta(days=50)
+    for number in range(27):
+        item = make_request(
+            ada if number % 3 else pm,
+            title=f"Wish number {number}",
+            team=yard if number >= 24 else team,
+            visibility="private" if number in (3, 6) else "company",
+            at=start + timedelta(hours=5 * number),
+        )
+        if number % 5:
+            decide_request(
+                item=item,
+                actor=pm,
+                outcome="do" if number % 2 else "no",
+                reason="So it is.",
+                at=item.submitted_at + timedelta(days=number),
+            )
+    compute.compute()
+
+
+def listed(response):
+    return response.context["rows"]
+
+
+def test_it_works(signed_in, ada, history):
+    response = signed_in(ada).get(URL)
+    assert response.status_code == 200
+    page = response.content.decode()
+    figure = Figure.objects.get(team=None, period="90d")
+    assert f"{selectors.in_days(figure.value)}<small>working days</small>" in page
+    assert "Computed <time" in page
+    assert "Show as a table" in page
+    assert "Yard" in page
+
+
+def test_it_asks_to_sign_in(client):
+    assert client.get(URL).status_code == 302
+
+
+def test_the_rows_recompute_to_the_figure(signed_in, pm, history):
+    response = signed_in(pm).get(URL)
+    figure = Figure.objects.get(team=None, period="90d")
+    rows = listed(response)
+    assert response.context["hidden"] == 0
+    ended = sorted(row.seconds for row in rows if row.ended_at)
+    running = sorted(row.seconds for row in rows if not row.ended_at)
+    assert quantile(ended, running, 0.5) == figure.value
+    assert quantile(ended, running, 0.9) == figure.slowest_tenth
+    assert quantile(ended, [], 0.5) == figure.closed_median
+    assert (len(ended), len(running)) == (figure.n_decided, figure.n_open)
+
+
+def test_the_rows_of_a_team_recompute_to_its_figure(signed_in, pm, team, history):
+    rows = listed(signed_in(pm).get(URL, {"team": "dispatch", "span": "12m"}))
+    figure = Figure.objects.get(team=team, period="12m")
+    assert len(rows) == 24 == figure.n_decided + figure.n_open
+    ended = sorted(row.seconds for row in rows if row.ended_at)
+    running = sorted(row.seconds for row in rows if not row.ended_at)
+    assert quantile(ended, running, 0.5) == figure.value
+
+
+def test_what_a_reader_may_not_see_is_counted_and_not_shown(signed_in, outsider, history):
+    response = signed_in(outsider).get(URL)
+    titles = [row.title for row in listed(response)]
+    assert len(titles) == 25
+    assert "Wish number 3" not in titles
+    assert "2 more requests count in these figures and are not shown" in response.content.decode()
+
+
+def test_slowest_come_first_and_the_order_can_be_changed(signed_in, pm, history):
+    slow = [row.seconds for row in listed(signed_in(pm).get(URL))]
+    assert slow == sorted(slow, reverse=True)
+    fast = [row.seconds for row in listed(signed_in(pm).get(URL, {"sort": "fast"}))]
+    assert fast == slow[::-1]
+    newest = [row.started_at for row in listed(signed_in(pm).get(URL, {"sort": "new"}))]
+    assert newest == sorted(newest, reverse=True)
+
+
+def test_a_team_with_too_few_says_so(signed_in, pm, history):
+    page = signed_in(pm).get(URL, {"team": "yard"}).content.decode()
+    assert "Not enough data yet: 2 decisions of the 10 that a median needs." in page
+
+
+def test_it_is_empty_before_anything_happened(signed_in, ada):
+    page = signed_in(ada).get(URL).content.decode()
+    assert "Charts appear when there is something to show" in page
+    compute.compute()
+    assert "Charts appear when" in signed_in(ada).get(URL).content.decode()
+
+
+def test_nonsense_in_the_address_is_taken_for_the_default(signed_in, ada, history):
+    response = signed_in(ada).get(URL, {"team": "nope", "span": "1y", "sort": "x", "page": "99"})
+    assert response.status_code == 200
+    assert response.context["period"] == "90d"
+
+
+def test_htmx_gets_the_fragment(signed_in, ada, history):
+    page = signed_in(ada).get(URL, headers={"HX-Request": "true"}).content.decode()
+    assert page.startswith('<div id="figures"')
+
+
+@pytest.mark.parametrize("who", ["ada", "pm", "opsadmin"])
+def test_it_costs_few_queries(who, request, signed_in, history, django_assert_max_num_queries):
+    browser = signed_in(request.getfixturevalue(who))
+    with django_assert_max_num_queries(12):
+        browser.get(URL)
+
+
+def rows_of(response):
+    return list(csv.reader(b"".join(response.streaming_content).decode().splitlines()))
+
+
+def test_the_export_holds_the_rows(signed_in, pm, history):
+    response = signed_in(pm).get(URL, {"format": "csv"})
+    assert response["Content-Type"].startswith("text/csv")
+    head, *lines = rows_of(response)
+    assert head[0] == "Request"
+    assert len(lines) == 27
+    assert {line[5] for line in lines} == {"do", "no", "open"}
+
+
+def test_the_export_says_how_many_it_leaves_out(signed_in, outsider, history):
+    *_, last = rows_of(signed_in(outsider).get(URL, {"format": "csv"}))
+    assert last == ["2 more counted, not shown to you"]
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t"])
+def test_the_export_runs_nothing(signed_in, ada, first):
+    make_request(ada, title=f"{first}HYPERLINK(1)")
+    compute.compute()
+    _, line = rows_of(signed_in(ada).get(URL, {"format": "csv"}))
+    assert line[1] == f"'{first}HYPERLINK(1)"
+
+
+def test_the_task_computes(ada, history):
+    Figure.objects.all().delete()
+    compute_metrics()
+    assert Figure.objects.filter(team=None, period="90d").exists()
+
+
+def test_a_decision_refreshes_the_figures_soon(ada, pm, team, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        make_request(ada, team=team)
+    figure = Figure.objects.get(team=None, period="90d")
+    assert figure.n_open == 1
