@@ -57,12 +57,14 @@
 
   /* htmx: speak the outcome, keep focus, say when the connection is lost. */
   doc.addEventListener("htmx:afterSwap", function (event) {
-    const said = event.detail.target.querySelector("[data-said]");
+    const fresh = event.target;  // the element that came in
+    if (!fresh.querySelector) return;
+    const said = fresh.matches("[data-said]") ? fresh : fresh.querySelector("[data-said]");
     if (said) say(said.dataset.said);
-    const summary = event.detail.target.querySelector(".summary");
+    const summary = fresh.querySelector(".summary");
     if (summary) summary.focus();
     else if (!doc.activeElement || doc.activeElement === doc.body) {
-      const heading = event.detail.target.querySelector("h1, h2");
+      const heading = fresh.querySelector("h1, h2");
       if (heading) { heading.tabIndex = -1; heading.focus({ preventScroll: true }); }
     }
   });

@@ -28,7 +28,11 @@ def test_it_keeps_who_what_and_when(ada):
     at = datetime(2026, 3, 1, 9, tzinfo=UTC)
     event = events.record("test.happened", ada, actor=ada, at=at, data={"team": 3})
     event.refresh_from_db()
-    assert (event.kind, event.subject_type, event.subject_id) == ("test.happened", "accounts.user", ada.pk)
+    assert (event.kind, event.subject_type, event.subject_id) == (
+        "test.happened",
+        "accounts.user",
+        ada.pk,
+    )
     assert (event.actor, event.occurred_at, event.data) == (ada, at, {"team": 3})
     assert event.recorded_at >= at
     assert list(timeline_for(ada)) == [event]
@@ -120,7 +124,15 @@ def test_replayed_history_tells_nobody(ada, heard, run_on_commit):
 
 def test_bulk_rows_equal_single_rows(ada, heard, run_on_commit):
     at = datetime(2026, 3, 1, 9, tzinfo=UTC)
-    fields = ("kind", "subject_type", "subject_id", "subject_label", "actor_id", "occurred_at", "data")
+    fields = (
+        "kind",
+        "subject_type",
+        "subject_id",
+        "subject_label",
+        "actor_id",
+        "occurred_at",
+        "data",
+    )
     with run_on_commit():
         events.record("test.happened", ada, actor=ada, at=at, data={"x": 1})
         events.record_many([events.Fact("test.happened", ada, at, ada.pk, data={"x": 1})])

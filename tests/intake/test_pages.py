@@ -141,9 +141,13 @@ class TestDecide:
         triaged.refresh_from_db()
         assert triaged.is_open
 
-    def test_a_lost_race_says_who_was_first_and_keeps_the_reason(self, pm, opsadmin, triaged, signed_in):
+    def test_a_lost_race_says_who_was_first_and_keeps_the_reason(
+        self, pm, opsadmin, triaged, signed_in
+    ):
         decide_request(item=triaged, actor=opsadmin, outcome="do", reason="Yes.")
-        response = signed_in(pm).post(self.url(triaged), {"outcome": "no", "reason": "My long reason"})
+        response = signed_in(pm).post(
+            self.url(triaged), {"outcome": "no", "reason": "My long reason"}
+        )
         assert response.status_code == 409
         assert "Ines Carvalho decided this first: Do it." in text(response)
         assert "My long reason" in text(response)
@@ -207,7 +211,9 @@ class TestTriage:
         assert signed_in(pm).get(f"/triage/?{query}").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/requests/mine/", "/triage/", "/requests/new/", "detail", "/inbox/"])
+@pytest.mark.parametrize(
+    "path", ["/requests/mine/", "/triage/", "/requests/new/", "detail", "/inbox/"]
+)
 def test_a_page_takes_at_most_twelve_queries_however_long(
     path, pm, ada, team, signed_in, django_assert_max_num_queries
 ):

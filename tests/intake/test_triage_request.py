@@ -57,7 +57,9 @@ def test_requester_and_new_owner_are_told(pm, item, team, run_on_commit):
     priya = make_user("priya@harbourline.example", name="Priya Raman", role=Role.PM)
     with run_on_commit():
         triage_request(item=item, actor=pm, team=team, owner=priya)
-    assert {n.recipient.name: n.is_action for n in Notice.objects.filter(kind="request.triaged")} == {
+    assert {
+        n.recipient.name: n.is_action for n in Notice.objects.filter(kind="request.triaged")
+    } == {
         "Ada Mensah": False,
         "Priya Raman": True,
     }
