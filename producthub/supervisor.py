@@ -118,6 +118,7 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self.on_signal)
         try:
+            sweep(self.data)  # what a killed start left may still hold the port
             test_bind(self.host, self.port)
             self.start()
             while not self.stops:
@@ -154,7 +155,6 @@ class Supervisor:
     def start(self) -> None:
         """Servers, preparation, then web, worker and beat; returns when it can be used."""
         begun = time.monotonic()
-        sweep(self.data)
         self.start_servers()
         env = self.environment()
         self.prepare(env)
@@ -208,13 +208,14 @@ class Supervisor:
         log = fresh_log(self.hub, "prepare")
         self.preparing = spawn(command, log=log, env=env, owner=self.data)
         with log.open(encoding="utf-8", errors="replace") as output:
-            while self.preparing.poll() is None:
-                show(output)
-                time.sleep(0.1)
+            running = showing = True
+            while running:
+                running = self.preparing.poll() is None
+                showing = showing and show(output)
+                time.sleep(0.1 if running else 0)
                 self.check_stop()
-            show(output)
         if self.preparing.returncode:
-            raise HubError(f"The database could not be prepared. See {log}")
+            raise HubError(refused_setting(log) or f"The database could not be prepared. See {log}")
 
     def await_ready(self) -> None:
         """Until /readyz says yes; gives up when web keeps dying or time is over."""
@@ -229,12 +230,15 @@ class Supervisor:
             self.check_stop()
 
     def is_ready(self) -> bool:
-        """One look at /readyz, past any proxy of the environment."""
+        """One look at /readyz, past any proxy of the environment.
+
+        A refusal counts too: where ALLOWED_HOSTS knows only a public name, ours is turned away.
+        """
         host = self.address.removeprefix("http://").rpartition(":")[0].strip("[]")
         connection = http.client.HTTPConnection(host, self.port, timeout=5)
         try:
             connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
+            return connection.getresponse().status < 500
         except (OSError, http.client.HTTPException):
             return False
         finally:
@@ -301,12 +305,22 @@ def note(lock: TextIO, text: str) -> None:
         lock.flush()
 
 
-def show(output: TextIO) -> None:
-    """Pass on what a child has said since the last look."""
-    if text := output.read():
-        with contextlib.suppress(OSError):
-            sys.stdout.write(text)
-            sys.stdout.flush()
+def show(output: TextIO) -> bool:
+    """Pass on what a child has said since the last look; False once it breaks down.
+
+    The traceback stays in the log: the terminal gets one sentence.
+    """
+    text, breakdown, _ = output.read().partition("Traceback (most recent call last)")
+    with contextlib.suppress(OSError):
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    return not breakdown
+
+
+def refused_setting(log: Path) -> str:
+    """The sentence with which the settings refused the environment, if that was it."""
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1].partition("ImproperlyConfigured: ")[2] if lines else ""
 
 
 def shown(path: Path) -> str:

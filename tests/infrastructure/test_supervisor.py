@@ -96,7 +96,7 @@ class Hub:
             timeout=30,
         )
         assert ran.returncode == 1
-        assert "Traceback" not in ran.stderr
+        assert "Traceback" not in ran.stdout + ran.stderr
         assert len(ran.stderr.splitlines()) == 1
         return ran.stderr
 
@@ -213,6 +213,12 @@ def test_a_failed_preparation_is_one_sentence(hub):
     assert str(log) in sentence
     assert "no such column" in log.read_text()
     assert hub.leftovers() == []
+
+
+def test_a_refused_setting_is_said_in_its_own_words(hub):
+    broken = "class ImproperlyConfigured(Exception): pass\n"
+    sentence = hub.refusal(STAND_IN_PREPARE=broken + "raise ImproperlyConfigured('JIRA is odd.')")
+    assert sentence == "JIRA is odd.\n"
 
 
 def test_it_refuses_a_bad_port_and_a_folder_it_cannot_write(hub, tmp_path):
