@@ -43,7 +43,7 @@ def test_a_request_from_the_first_word_to_the_reason(people, visit, width, scrip
     if scripts:
         decides.keyboard.press("a")
     else:
-        decides.click("text=Assign to me")
+        decides.click("button:has-text('Assign to me')")
     decides.wait_for_selector(f"text={item.reference} is yours.")
     decides.goto("/triage/?view=mine")
     decides.click("summary:has-text('Ask Ada something')")
