@@ -12,6 +12,7 @@ from accounts.models import Team, User
 from accounts.permissions import is_pm
 from intake.models import OPEN_STATUSES, Request
 from intake.selectors import RequestRow, due_tag, rows
+from planning.models import WorkItem
 from producthub.lib.tags import spoken, tag_html
 
 NEEDS_LIMIT = 6
@@ -90,6 +91,40 @@ def _due(due_at: datetime | None) -> str:
 def latest_of_mine(user: User, limit: int = 4) -> list[RequestRow]:
     """My requests with the newest news."""
     return rows(Request.objects.filter(requester=user).order_by("-changed_at", "-id")[:limit])
+
+
+@dataclass(slots=True)
+class Finished:
+    """A piece of work that was finished."""
+
+    key: str
+    title: str
+    assignee: str
+    finished_at: datetime
+    cycle_seconds: int | None
+    is_complete: bool
+
+    @property
+    def url(self) -> str:
+        return f"/work/{self.key}/"
+
+    @property
+    def days(self) -> float | None:
+        """Days from start to end; None where the history is not complete."""
+        if self.cycle_seconds is None or not self.is_complete:
+            return None
+        return self.cycle_seconds / 86_400
+
+
+def finished_lately(limit: int = 5) -> list[Finished]:
+    """The work items that were finished last, as the tracker says; one query."""
+    done = WorkItem.objects.filter(finished_at__isnull=False, deleted_at__isnull=True)
+    return [
+        Finished(*values)
+        for values in done.order_by("-finished_at").values_list(
+            "key", "title", "assignee_name", "finished_at", "cycle_seconds", "is_history_complete"
+        )[:limit]
+    ]
 
 
 def product_teams(limit: int = 12) -> list[tuple[Any, ...]]:

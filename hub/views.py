@@ -9,6 +9,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import is_pm
 from hub import selectors
+from metrics.charts import sparkline
+from metrics.selectors import headline
+from playbook.selectors import tools_for_home
 from producthub.lib.htmx import see_other
 
 
@@ -16,12 +19,17 @@ from producthub.lib.htmx import see_other
 def home(request: HttpRequest) -> HttpResponse:
     """What needs me, my requests, the first measure, work that finished, tools and teams."""
     needs = selectors.needs(request.user)
+    measure = headline()
     context: dict[str, Any] = {
         "greeting": selectors.greeting(request.user),
         "needs": needs,
         "due_today": sum(need.is_due_today for need in needs),
         "is_pm": is_pm(request.user),
         "mine": selectors.latest_of_mine(request.user),
+        "measure": measure,
+        "spark": sparkline([point.median for point in measure.points], measure.target_days),
+        "finished": selectors.finished_lately(),
+        "tools": tools_for_home(),
         "teams": selectors.product_teams(),
     }
     return render(request, "hub/home.html", context)
