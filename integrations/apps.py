@@ -3,3 +3,9 @@ from django.apps import AppConfig
 
 class IntegrationsConfig(AppConfig):
     name = "integrations"
+
+    def ready(self) -> None:
+        from integrations.selectors import jira_freshness
+        from planning.freshness import tell_with
+
+        tell_with(jira_freshness)

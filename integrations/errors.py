@@ -22,7 +22,7 @@ class CredentialsRefused(UpstreamError):
 
 
 class QueryRefused(UpstreamError):
-    """The source does not understand the question: a project that is gone, a token that is stale."""
+    """The source does not understand the question: a project is gone, a page token is stale."""
 
 
 class NotFound(UpstreamError):

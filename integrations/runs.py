@@ -54,6 +54,18 @@ def only_one(source: Source) -> Iterator[None]:
             log.warning("lock_lost", source=source.value)  # the session is gone, and the lock too
 
 
+def is_held(source: str) -> bool:
+    """Whether some session is syncing this source right now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = %s"
+            " AND objid = hashtext(%s)::bigint & 4294967295 AND granted"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))",
+            [LOCK_SPACE, source],
+        )
+        return bool(cursor.fetchone()[0])
+
+
 @transaction.atomic
 def open_run(
     source: Source, *, trigger: str, started_by_id: int | None = None, is_full: bool

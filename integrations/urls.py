@@ -5,4 +5,8 @@ from integrations import views
 app_name = "integrations"
 urlpatterns = [
     path("integrations/", views.index, name="index"),
+    path("integrations/runs/", views.run_list, name="runs"),
+    path("integrations/runs/<int:pk>/", views.run, name="run"),
+    path("integrations/errors/<int:pk>/retry/", views.error_retry, name="error-retry"),
+    path("integrations/<slug:source>/sync/", views.sync_now, name="sync-now"),
 ]

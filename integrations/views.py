@@ -1,6 +1,132 @@
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+"""The integrations page, for Product Ops."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.permissions import is_product_ops, require
+from integrations import selectors, services
+from integrations.models import Source, SyncError, SyncRun
+from planning.selectors import flow_figures, unmapped_count
+from producthub.lib.htmx import page, see_other, wants_fragment
+from producthub.lib.tags import tag_html
+
+OPS_ONLY = "Integrations are for Product Ops."
+RUNS_A_PAGE = 50
 
 
-def index(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    return render(request, "hub/home.html")
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    """Health, latest runs and bad items; asks for itself again while it is looked at."""
+    require(is_product_ops(request.user), OPS_ONLY)
+    return _page(request)
+
+
+def _page(request: HttpRequest, *, said: str = "", trouble: str = "") -> HttpResponse:
+    recent = selectors.latest_runs(selectors.STRIP_RUNS)
+    only_problems = request.GET.get("only") == "errors"
+    shown = (
+        list(selectors.troubled_runs()[: selectors.LATEST_RUNS])
+        if only_problems
+        else recent[: selectors.LATEST_RUNS]
+    )
+    errors = list(selectors.open_errors()[: selectors.SHOWN_ERRORS + 1])
+    card = selectors.jira_card(recent)
+    context = {
+        "cards": [card],
+        "kept": flow_figures().total if card.is_connected else 0,
+        "unmapped": unmapped_count() if card.is_connected else 0,
+        "runs": [_dressed(run) for run in shown],
+        "only_problems": only_problems,
+        "errors": errors[: selectors.SHOWN_ERRORS],
+        "has_more_errors": len(errors) > selectors.SHOWN_ERRORS,
+        "said": said,
+        "trouble": trouble,
+        "lede": _lede(card, len(errors)),
+    }
+    return page(request, "integrations/index.html", "integrations/_sources.html", context)
+
+
+def _dressed(run: SyncRun) -> SyncRun:
+    run.tag = tag_html(*selectors.run_tag(run))  # type: ignore[attr-defined]
+    run.took = f"{run.duration.total_seconds():,.1f} s" if run.duration else "–"  # type: ignore[attr-defined]
+    return run
+
+
+def _lede(card: selectors.SourceCard, errors: int) -> str:
+    if not card.is_connected:
+        return "Nothing is connected yet. Jira comes first: it takes three steps."
+    states = {
+        "good": "Jira is current.",
+        "info": "Jira is being read for the first time.",
+        "warn": "Jira is behind.",
+        "bad": "Jira needs someone to act.",
+    }
+    sentence = states.get(card.health.tone, "")
+    if errors:
+        plural = "One item" if errors == 1 else f"{min(errors, selectors.SHOWN_ERRORS)} items"
+        sentence += f" {plural} could not be read in full."
+    return sentence
+
+
+@require_POST
+def sync_now(request: HttpRequest, source: str) -> HttpResponse:
+    """Queue a run of one source."""
+    require(is_product_ops(request.user), OPS_ONLY)
+    if source not in Source.values:
+        raise Http404
+    said = trouble = ""
+    try:
+        started = services.request_sync(source=source, actor=request.user)  # type: ignore[arg-type]
+        said = "The sync was started." if started else "A sync is running already."
+    except (services.QueueAway, services.SourceIsOff) as error:
+        trouble = str(error)
+    return _answer(request, said, trouble)
+
+
+@require_POST
+def error_retry(request: HttpRequest, pk: int) -> HttpResponse:
+    """Queue one bad item to be read again."""
+    require(is_product_ops(request.user), OPS_ONLY)
+    error = get_object_or_404(SyncError, pk=pk)
+    said, trouble = f"{error.label} is read again.", ""
+    try:
+        if error.resolved_at is None:
+            services.request_retry(error=error, actor=request.user)  # type: ignore[arg-type]
+        else:
+            said = f"{error.label} was read well in the meantime."
+    except (services.QueueAway, services.SourceIsOff) as reason:
+        said, trouble = "", str(reason)
+    return _answer(request, said, trouble)
+
+
+def _answer(request: HttpRequest, said: str, trouble: str) -> HttpResponse:
+    if wants_fragment(request):
+        return _page(request, said=said, trouble=trouble)
+    if trouble:
+        messages.error(request, trouble)
+    else:
+        messages.success(request, said)
+    return see_other("integrations:index")
+
+
+@require_safe
+def run_list(request: HttpRequest) -> HttpResponse:
+    """All runs, also skipped ones."""
+    require(is_product_ops(request.user), OPS_ONLY)
+    listed = Paginator(SyncRun.objects.all(), RUNS_A_PAGE).get_page(request.GET.get("page"))
+    context: dict[str, Any] = {"listed": listed, "runs": [_dressed(run) for run in listed]}
+    return render(request, "integrations/runs.html", context)
+
+
+@require_safe
+def run(request: HttpRequest, pk: int) -> HttpResponse:
+    """One run: what it read and what it could not."""
+    require(is_product_ops(request.user), OPS_ONLY)
+    found = get_object_or_404(SyncRun.objects.select_related("started_by"), pk=pk)
+    context = {"run": _dressed(found), "errors": selectors.run_errors(found)}
+    return render(request, "integrations/run.html", context)

@@ -49,7 +49,7 @@ class Decision(models.Model):
 
 
 class Category(models.TextChoices):
-    """What kind of status it is, in Jira's own words: the same on every site and in every tongue."""
+    """What kind of status it is, by Jira's own keys: the same on every site, in every language."""
 
     NEW = "new", "To do"
     INDETERMINATE = "indeterminate", "In progress"
@@ -258,12 +258,12 @@ class WorkItem(models.Model):
     def __str__(self) -> str:
         return f"{self.title} ({self.key})"
 
+    def get_absolute_url(self) -> str:
+        return reverse("planning:work-item", args=[self.key])
+
     @property
     def reference(self) -> str:
         return self.key
-
-    def get_absolute_url(self) -> str:
-        return reverse("planning:work-item", args=[self.key])
 
 
 class Transition(models.Model):

@@ -94,9 +94,9 @@ def upsert_work_items(
         cursor.execute(work_sql.UNKNOWN_PROJECTS, params)
         cursor.execute(work_sql.UPSERT, params)
         created, updated, event_ids = cursor.fetchone()
+        cursor.execute(work_sql.TOUCH_STAGED, params)
         cursor.execute(work_sql.ADD_TRANSITIONS, params)
         added = cursor.rowcount
-        cursor.execute(work_sql.TOUCH_STAGED, params)
         _announce([(pk, "work_item.created") for pk in event_ids] + _recompute_touched(cursor))
     return Upserted(created=created, updated=updated, transitions=added)
 
@@ -130,7 +130,7 @@ def recompute_flow(*, project_key: str | None = None) -> int:
     while ids := list(todo.filter(pk__gt=last).values_list("pk", flat=True)[:RECOMPUTE_BATCH]):
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(work_sql.STAGE)
-            cursor.execute("INSERT INTO stage_touched SELECT unnest(%s::bigint[])", [ids])
+            cursor.execute("INSERT INTO stage_touched (id) SELECT unnest(%s::bigint[])", [ids])
             _announce(_recompute_touched(cursor))
         last, looked_at = ids[-1], looked_at + len(ids)
     return looked_at
@@ -172,7 +172,7 @@ def save_statuses(*, source: str, rows: Iterable[tuple[str, str, str]]) -> int:
             changed[pk] = (name, kept)
     if not changed:
         return 0
-    params = {
+    params: dict[str, Any] = {
         "source": source,
         "ids": list(changed),
         "names": [name for name, _ in changed.values()],
@@ -203,7 +203,7 @@ def save_projects(*, source: str, rows: Iterable[tuple[str, str, str]]) -> int:
         if pk and len(pk) <= 64 and known.get(pk) != (key, name)
     }
     if changed:
-        params = {
+        params: dict[str, Any] = {
             "source": source,
             "ids": list(changed),
             "keys": [key for key, _ in changed.values()],

@@ -1,6 +1,8 @@
 """SQL of the set-based writes of `services`: a page of work items is a handful of statements.
 
-Row by row through the ORM, a first sync of a large site would take hours.
+Row by row through the ORM, a first sync of a large site would take hours. Large tables are
+entered by index on purpose (LATERAL with OFFSET 0, = ANY(ARRAY(…))): while a first sync fills
+them their statistics are worthless, and the planner would read all rows for every page.
 """
 
 # Temporary tables of the connection. They are emptied before each use and after each commit.
@@ -18,7 +20,7 @@ CREATE TEMP TABLE IF NOT EXISTS stage_move (
     upstream_id text, history_id text, position smallint, occurred_at timestamptz,
     from_status_id text, from_name text, to_status_id text, to_name text, author_name text
 ) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE IF NOT EXISTS stage_touched (id bigint) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS stage_touched (id bigint, upstream_id text) ON COMMIT DELETE ROWS;
 TRUNCATE stage_item, stage_move, stage_touched;
 """
 
@@ -29,7 +31,9 @@ COPY_MOVES = "COPY stage_move FROM STDIN"
 ADOPT = """
 UPDATE planning_workitem w SET upstream_id = s.upstream_id
 FROM stage_item s
-WHERE w.source = %(source)s AND w.upstream_id = 'key:' || s.key
+WHERE w.source = %(source)s
+    AND w.upstream_id = ANY(ARRAY(SELECT 'key:' || key FROM stage_item))
+    AND w.upstream_id = 'key:' || s.key
     AND s.upstream_id <> w.upstream_id
     AND NOT EXISTS (
         SELECT 1 FROM planning_workitem o
@@ -131,8 +135,13 @@ SELECT (SELECT count(*) FROM written WHERE is_created),
 # Also items whose older version was dropped: their history may still be news.
 TOUCH_STAGED = """
 INSERT INTO stage_touched
-SELECT w.id FROM planning_workitem w
-JOIN stage_item s ON w.source = %(source)s AND w.upstream_id = s.upstream_id
+SELECT w.id, s.upstream_id
+FROM stage_item s
+CROSS JOIN LATERAL (
+    SELECT id FROM planning_workitem
+    WHERE source = %(source)s AND upstream_id = s.upstream_id
+    OFFSET 0
+) w
 """
 
 ADD_TRANSITIONS = """
@@ -140,10 +149,10 @@ INSERT INTO planning_transition (
     work_item_id, history_id, position, occurred_at,
     from_status_id, from_name, to_status_id, to_name, author_name
 )
-SELECT w.id, m.history_id, m.position, m.occurred_at,
+SELECT x.id, m.history_id, m.position, m.occurred_at,
     m.from_status_id, m.from_name, m.to_status_id, m.to_name, m.author_name
 FROM stage_move m
-JOIN planning_workitem w ON w.source = %(source)s AND w.upstream_id = m.upstream_id
+JOIN stage_touched x ON x.upstream_id = m.upstream_id
 ON CONFLICT (work_item_id, history_id, position) DO NOTHING
 """
 
@@ -156,7 +165,7 @@ WITH item AS MATERIALIZED (
         w.phase AS old_phase, w.started_at AS old_started_at,
         w.finished_at AS old_finished_at, w.cycle_seconds AS old_cycle_seconds
     FROM planning_workitem w
-    WHERE w.id IN (SELECT id FROM stage_touched)
+    WHERE w.id = ANY(ARRAY(SELECT id FROM stage_touched))
     ORDER BY w.id
     FOR UPDATE
 ), status AS MATERIALIZED (
@@ -178,7 +187,12 @@ WITH item AS MATERIALIZED (
             WHERE gets.phase = 'done' AND was.phase IS DISTINCT FROM 'done') AS last_done_at,
         max(t.occurred_at) AS last_moved_at
     FROM item i
-    JOIN planning_transition t ON t.work_item_id = i.id
+    CROSS JOIN LATERAL (
+        SELECT id, occurred_at, from_status_id, to_status_id
+        FROM planning_transition
+        WHERE work_item_id = i.id
+        OFFSET 0
+    ) t
     LEFT JOIN status was ON was.source = i.source
         AND was.project_key = i.project_key AND was.id = t.from_status_id
     LEFT JOIN status gets ON gets.source = i.source

@@ -1,5 +1,6 @@
 """Jira's payloads to rows of `planning`. Pure: no database, no network, no clock."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,8 @@ from planning.services import LABEL_SEPARATOR, Move, WorkItemRow
 
 _CATEGORIES = frozenset(Category.values)
 _from_iso = datetime.fromisoformat
+# A key stands in addresses, so nothing else is taken for one.
+_is_key = re.compile(r"[\w.-]{1,80}").fullmatch
 
 
 class MappingError(ValueError):
@@ -53,8 +56,8 @@ def to_work_item(issue: Any) -> WorkItemRow:
         raise MappingError(f"The field {error} is missing.") from error
     except TypeError as error:
         raise MappingError("It is not an issue.") from error
-    if type(key) is not str or not key:
-        raise MappingError("It has no key.")
+    if type(key) is not str or not _is_key(key):
+        raise MappingError("It has no key that can stand in an address.")
     get = fields.get
     status = get("status") or {}
     project = get("project") or {}

@@ -445,7 +445,7 @@ class JiraSync:
         total = services.Upserted()
         moves: dict[str, list[Move]] = {}
         for move in work.moves:
-            moves.setdefault(move[0], []).append(tuple(storable(move)))  # type: ignore[arg-type]
+            moves.setdefault(move[0], []).append(tuple(storable(move)))
         for upstream_id, row in list(work.rows.items()):
             complete = {upstream_id} - work.without_history
             try:

@@ -55,6 +55,11 @@
   });
   addEventListener("pageshow", function (event) { if (event.persisted) location.reload(); });
 
+  /* Parts that ask for themselves again rest while nobody looks, and never take the focus. */
+  doc.addEventListener("htmx:beforeRequest", function (event) {
+    if (doc.hidden && event.target.hasAttribute("data-poll")) event.preventDefault();
+  });
+
   /* htmx: speak the outcome, keep focus, say when the connection is lost. */
   doc.addEventListener("htmx:afterSwap", function (event) {
     const fresh = event.target;  // the element that came in
@@ -63,6 +68,7 @@
     if (said) say(said.dataset.said);
     const summary = fresh.querySelector(".summary");
     if (summary) summary.focus();
+    else if (event.detail.requestConfig.elt.hasAttribute("data-poll")) return;
     else if (!doc.activeElement || doc.activeElement === doc.body) {
       const heading = fresh.querySelector("h1, h2");
       if (heading) { heading.tabIndex = -1; heading.focus({ preventScroll: true }); }
@@ -113,8 +119,16 @@
     event.preventDefault();
     if (target.tagName === "SUMMARY") {
       target.parentElement.open = true;
-      target.parentElement.querySelector("select, textarea").focus();
+      focusFirst(target.parentElement);
     } else { target.focus(); target.click(); }
+  });
+  function focusFirst(box) {
+    const field = box.querySelector("select, textarea");
+    if (field) field.focus();
+  }
+  doc.addEventListener("htmx:afterSettle", function (event) {
+    const box = event.target.closest && event.target.closest("details.more");
+    if (box) focusFirst(box);
   });
   /* After a row was opened: focus stays on it, and a phone is led to the preview below the list. */
   doc.addEventListener("htmx:afterSettle", function (event) {

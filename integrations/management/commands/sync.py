@@ -33,6 +33,7 @@ class Command(BaseCommand):
         self.is_terminal = sys.stdout.isatty() and not is_json
         progress = None if is_json else self._show
         full = options["full"]
+        run: SyncRun | None = None
         for _ in range(MAX_PAUSES):
             try:
                 run = jira.sync_jira(trigger=SyncRun.Trigger.COMMAND, full=full, progress=progress)
@@ -40,14 +41,14 @@ class Command(BaseCommand):
                 self._leave(is_json, {"status": "skipped", "message": str(reason)}, str(reason))
             except KeyboardInterrupt:
                 raise CommandError("Stopped. The next run goes on from here.") from None
-            assert run is not None
-            if run.status != SyncRun.Status.WAITING:
+            if run is None or run.status != SyncRun.Status.WAITING:
                 break
             pause = runs.pause_seconds(Source(run.source))
             if not is_json:
                 self.stdout.write(f"\n{run.message} Going on in {pause:,.0f} seconds.")
             time.sleep(pause)
             full = False  # the cursor remembers what kind of run this is
+        assert run is not None
         self._report(run, is_json)
 
     def _show(self, run: SyncRun, total: int | None) -> None:

@@ -1,0 +1,230 @@
+"""How the sources are doing."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
+
+from integrations.jira.sync import fingerprint, jira_config
+from integrations.models import Source, SourceState, SyncError, SyncRun
+from planning.freshness import Freshness
+
+# Three missed runs: past this a source is called stale.
+STALE_MINUTES = 15
+STRIP_RUNS = 24
+LATEST_RUNS = 15
+SHOWN_ERRORS = 50
+JIRA_TASK = "integrations.tasks.sync_jira"
+GLYPHS = {Source.JIRA: "Ji"}
+KEPT_NOUNS = {Source.JIRA: "issue"}
+BAD = (SyncRun.Status.FAILED,)
+UNEASY = (SyncRun.Status.WAITING, SyncRun.Status.INTERRUPTED)
+
+
+def connected_sources() -> list[Source]:
+    """Sources that have credentials."""
+    return [Source.JIRA] if jira_config() else []
+
+
+def troubled_count() -> int:
+    """How many connected sources failed last or are stale. One query, none while all are off."""
+    connected = connected_sources()
+    if not connected:
+        return 0
+    stale = timezone.now() - timedelta(minutes=STALE_MINUTES)
+    return (
+        SourceState.objects.filter(source__in=connected)
+        .filter(Q(last_run__status=SyncRun.Status.FAILED) | Q(last_success_at__lt=stale))
+        .count()
+    )
+
+
+def jira_freshness() -> Freshness:
+    """How fresh work items are; the time is when the last complete run ended."""
+    synced_at = (
+        SourceState.objects.filter(source=Source.JIRA)
+        .values_list("last_success_at", flat=True)
+        .first()
+    )
+    stale = timezone.now() - timedelta(minutes=STALE_MINUTES)
+    return Freshness(
+        is_connected=jira_config() is not None,
+        synced_at=synced_at,
+        is_stale=synced_at is not None and synced_at < stale,
+    )
+
+
+@dataclass(frozen=True)
+class Health:
+    """A word for the tag, its tone and icon, and a sentence where someone should know more."""
+
+    word: str
+    tone: str
+    icon: str
+    sentence: str = ""
+
+
+@dataclass(frozen=True)
+class StripBar:
+    """One run in the strip: place and height in the SVG, and its class."""
+
+    x: int
+    y: int
+    height: int
+    css: str
+
+
+@dataclass(frozen=True)
+class SourceCard:
+    """All that a source's card shows."""
+
+    source: str
+    name: str
+    glyph: str
+    noun: str
+    is_connected: bool
+    health: Health
+    state: SourceState | None = None
+    behind: str = ""
+    next_run: str = ""
+    next_run_at: datetime | None = None
+    strip: list[StripBar] = field(default_factory=list)
+    fine: int = 0
+    troubled: int = 0
+
+    @property
+    def is_running(self) -> bool:
+        run = self.state.last_run if self.state else None
+        return run is not None and run.status == SyncRun.Status.RUNNING
+
+
+def jira_card(runs: list[SyncRun], now: datetime | None = None) -> SourceCard:
+    """Jira's card. `runs` are its latest, newest first, without those that were skipped."""
+    now = now or timezone.now()
+    name, glyph, noun = Source.JIRA.label, GLYPHS[Source.JIRA], KEPT_NOUNS[Source.JIRA]
+    config = jira_config()
+    if config is None:
+        off = Health("Not connected", "", "plug")
+        return SourceCard(Source.JIRA.value, name, glyph, noun, False, off)
+    state = SourceState.objects.select_related("last_run").filter(source=Source.JIRA).first()
+    strip = _strip(runs[:STRIP_RUNS])
+    fine = sum(not bar.css for bar in strip)
+    refused = state is not None and state.refused_credentials == fingerprint(config)
+    next_run, next_run_at = _next_run(state, runs, refused, now)
+    return SourceCard(
+        Source.JIRA.value,
+        name,
+        glyph,
+        noun,
+        True,
+        _health(state, refused, now),
+        state=state,
+        behind=_behind(state.watermark_at if state else None, now),
+        next_run=next_run,
+        next_run_at=next_run_at,
+        strip=strip,
+        fine=fine,
+        troubled=len(strip) - fine,
+    )
+
+
+def _health(state: SourceState | None, refused: bool, now: datetime) -> Health:
+    run = state.last_run if state else None
+    if state is None or run is None:
+        return Health("Not yet read", "info", "clock", "The first sync has not started yet.")
+    if refused:
+        return Health("Refused", "bad", "lock", run.message)
+    if run.status == SyncRun.Status.FAILED:
+        return Health("Failing", "bad", "alert", run.message)
+    if run.status == SyncRun.Status.WAITING:
+        return Health("Delayed", "warn", "clock", run.message)
+    if state.last_success_at is None:
+        sentence = "The first sync reads everything. Numbers are complete when it ends."
+        return Health("First sync", "info", "sync", sentence)
+    if now - state.last_success_at > timedelta(minutes=STALE_MINUTES):
+        sentence = "No run has finished for a while. Is a worker running?"
+        return Health("Delayed", "warn", "alert", sentence)
+    return Health("Healthy", "good", "check")
+
+
+def _behind(watermark: datetime | None, now: datetime) -> str:
+    if watermark is None:
+        return "not read yet"
+    minutes = int((now - watermark).total_seconds() // 60)
+    if minutes < 5:
+        return "under 5 minutes"
+    if minutes < 120:
+        return f"{minutes} minutes"
+    hours = minutes // 60
+    return f"{hours} hours" if hours < 48 else f"{hours // 24} days"
+
+
+def _next_run(
+    state: SourceState | None, runs: list[SyncRun], refused: bool, now: datetime
+) -> tuple[str, datetime | None]:
+    """A word, or the moment; from beat's own schedule, which an admin may have changed."""
+    if refused:
+        return "after a new token", None
+    if state is not None and state.wait_until_at and state.wait_until_at > now:
+        return "", state.wait_until_at
+    schedule = PeriodicTask.objects.select_related("interval").filter(task=JIRA_TASK).first()
+    if schedule is not None and not schedule.enabled:
+        return "switched off in admin", None
+    if schedule is None or schedule.interval is None:
+        return "by schedule", None
+    every = schedule.interval.schedule.run_every
+    last = next((run for run in runs if run.trigger == SyncRun.Trigger.SCHEDULE), None)
+    due = last.started_at + every if last else None
+    if due is None or due <= now:
+        return f"within {max(round(every.total_seconds() / 60), 1)} minutes", None
+    return "", due
+
+
+def _strip(runs: list[SyncRun]) -> list[StripBar]:
+    bars = []
+    for index, run in enumerate(reversed(runs)):
+        css = _strip_class(run)
+        bars.append(StripBar(1 + 8 * index, 0 if css else 6, 24 if css else 18, css))
+    return bars
+
+
+def _strip_class(run: SyncRun) -> str:
+    if run.status in BAD:
+        return "b"
+    return "w" if run.status in UNEASY or run.failed else ""
+
+
+def latest_runs(limit: int) -> list[SyncRun]:
+    """Runs of all sources, newest first, without those that were skipped."""
+    return list(SyncRun.objects.exclude(status=SyncRun.Status.SKIPPED)[:limit])
+
+
+def troubled_runs() -> QuerySet[SyncRun]:
+    """Runs that did not end well, or left items out; newest first."""
+    return SyncRun.objects.filter(Q(status__in=[*BAD, *UNEASY]) | Q(failed__gt=0))
+
+
+def open_errors() -> QuerySet[SyncError]:
+    """Items that could not be read and still cannot, latest first."""
+    return SyncError.objects.filter(resolved_at__isnull=True)
+
+
+def run_tag(run: SyncRun) -> tuple[str, str, str]:
+    """Word, tone and icon of a run."""
+    status = SyncRun.Status
+    return {
+        status.DONE: ("Done", "warn" if run.failed else "good", "alert" if run.failed else "check"),
+        status.RUNNING: ("Running", "info", "sync"),
+        status.WAITING: ("Retrying", "warn", "clock"),
+        status.FAILED: ("Failed", "bad", "alert"),
+        status.INTERRUPTED: ("Interrupted", "warn", "alert"),
+        status.SKIPPED: ("Skipped", "", "clock"),
+    }[status(run.status)]
+
+
+def run_errors(run: SyncRun) -> list[Any]:
+    """The bad items of one run, at most SHOWN_ERRORS."""
+    return list(run.errors.all()[:SHOWN_ERRORS])

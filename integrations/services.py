@@ -1,0 +1,53 @@
+"""What a person may ask of the integrations."""
+
+import structlog
+
+from accounts.models import User
+from accounts.permissions import is_product_ops, require
+from integrations import runs, tasks
+from integrations.jira.sync import jira_config
+from integrations.models import SourceState, SyncError, SyncRun
+
+log = structlog.get_logger(__name__)
+
+
+class QueueAway(Exception):
+    """The broker cannot be reached, so nothing was started."""
+
+
+class SourceIsOff(Exception):
+    """The source has no credentials."""
+
+
+def request_sync(*, source: str, actor: User) -> bool:
+    """Have a worker sync now; False when a run is under way already.
+
+    Raises PermissionDenied, SourceIsOff and QueueAway.
+    """
+    require(is_product_ops(actor), "Only Product Ops may start a sync.")
+    if jira_config() is None:
+        raise SourceIsOff("Jira is not connected yet.")
+    if SourceState.objects.filter(
+        source=source, last_run__status=SyncRun.Status.RUNNING
+    ).exists() and runs.is_held(source):
+        return False
+    _enqueue(tasks.sync_jira, trigger=SyncRun.Trigger.PERSON.value, started_by_id=actor.pk)
+    return True
+
+
+def request_retry(*, error: SyncError, actor: User) -> None:
+    """Have a worker read one bad item again. Raises PermissionDenied, SourceIsOff, QueueAway."""
+    require(is_product_ops(actor), "Only Product Ops may retry.")
+    if jira_config() is None:
+        raise SourceIsOff("Jira is not connected yet.")
+    _enqueue(tasks.retry_item, error_id=error.pk)
+
+
+def _enqueue(task: object, **arguments: object) -> None:
+    try:
+        task.apply_async(kwargs=arguments)  # type: ignore[attr-defined]
+    except Exception as error:  # broker clients raise many kinds
+        log.warning("task_not_enqueued", error=type(error).__name__)
+        raise QueueAway(
+            "The job queue is away, so nothing was started. Try again in a moment."
+        ) from error

@@ -1,0 +1,103 @@
+"""Work in admin: teams of projects and flow rules are ours, all else is the tracker's."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db import transaction
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+
+from activity.admin import ReadOnlyAdmin
+from planning import services
+from planning.models import FlowRule, WorkItem, WorkProject, WorkStatus
+from planning.tasks import recompute_flow
+
+
+class UpstreamOwnedAdmin(admin.ModelAdmin):
+    """Rows that come and go with the tracker."""
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(WorkProject)
+class WorkProjectAdmin(UpstreamOwnedAdmin):
+    """Which team a project belongs to."""
+
+    list_display = ["key", "name", "team", "source"]
+    list_filter = ["team"]
+    search_fields = ["key", "name"]
+    list_select_related = ["team"]
+    fields = ["key", "name", "source", "upstream_id", "team"]
+    readonly_fields = ["key", "name", "source", "upstream_id"]
+
+    def save_model(
+        self, request: HttpRequest, obj: WorkProject, form: ModelForm, change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        services.assign_team(obj)
+
+
+@admin.register(WorkStatus)
+class WorkStatusAdmin(ReadOnlyAdmin):
+    """Statuses as the tracker has them; unmapped ones want a flow rule."""
+
+    list_display = ["name", "upstream_id", "category", "source"]
+    list_filter = ["category", "source"]
+    search_fields = ["name", "upstream_id"]
+
+
+@admin.register(FlowRule)
+class FlowRuleAdmin(admin.ModelAdmin):
+    """Where the clock starts and stops. A change is applied to all history after saving."""
+
+    list_display = ["status", "project", "phase"]
+    list_filter = ["phase", "project"]
+    list_select_related = ["status", "project"]
+    autocomplete_fields = ["status", "project"]
+
+    def save_model(
+        self, request: HttpRequest, obj: FlowRule, form: ModelForm, change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        # A rule that left a project concerns that project too, so a change concerns all.
+        _recompute_after_commit(None if change else obj)
+
+    def delete_model(self, request: HttpRequest, obj: FlowRule) -> None:
+        super().delete_model(request, obj)
+        _recompute_after_commit(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[FlowRule]) -> None:
+        super().delete_queryset(request, queryset)
+        _recompute_after_commit(None)
+
+
+def _recompute_after_commit(rule: FlowRule | None) -> None:
+    key = rule.project.key if rule is not None and rule.project is not None else None
+
+    def enqueue() -> None:
+        try:
+            recompute_flow.delay(project_key=key)
+        except Exception:  # noqa: BLE001  broker clients raise many kinds
+            services.recompute_flow(project_key=key)
+
+    transaction.on_commit(enqueue)
+
+
+@admin.register(WorkItem)
+class WorkItemAdmin(ReadOnlyAdmin):
+    """To look things up; the tracker is where work is changed."""
+
+    list_display = ["key", "title", "status_name", "phase", "team", "is_history_complete"]
+    list_filter = ["phase", "team", "is_history_complete", "project_key"]
+    search_fields = ["=key", "title"]
+    list_select_related = ["team"]
+    exclude = ["search_text"]
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("search_text")
