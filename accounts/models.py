@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 
 class Role(models.TextChoices):
@@ -107,6 +108,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+    @cached_property
+    def team_ids(self) -> list[int]:
+        """Teams this person is in today; fetched once, for one request's life."""
+        return list(self.memberships.current().values_list("team_id", flat=True))
 
     @property
     def is_staff(self) -> bool:

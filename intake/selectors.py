@@ -146,7 +146,7 @@ def in_area(user: User, area: str) -> RequestQuerySet:
         return items.filter(team__isnull=True)
     if area:
         return items.filter(team__slug=area)
-    mine = list(user.memberships.current().values_list("team_id", flat=True))
+    mine = user.team_ids
     return (
         items.filter(Q(team_id__in=mine) | Q(team__isnull=True) | Q(owner=user)) if mine else items
     )

@@ -8,6 +8,7 @@ urlpatterns = [
     path("requests/mine/", views.request_mine, name="request-mine"),
     re_path(r"^requests/(?:REQ|req|Req)-(?P<number>\d{1,9})/?$", views.request_by_reference),
     path("requests/<int:number>/", views.request_detail, name="request"),
+    path("requests/<int:number>/forms/<slug:name>/", views.request_form, name="request-form"),
     path("requests/<int:number>/triage/", views.request_triage, name="request-triage"),
     path("requests/<int:number>/take/", views.request_take, name="request-take"),
     path("requests/<int:number>/ask/", views.request_ask, name="request-ask"),

@@ -2,12 +2,19 @@
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Prefetch
-from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponsePermanentRedirect,
+    QueryDict,
+)
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -76,6 +83,20 @@ def request_detail(request: HttpRequest, number: int) -> HttpResponse:
     """One request: its way, the problem, the decision with its reason, everything said."""
     item = _visible(request, number)
     return page(request, "intake/request.html", "intake/_request.html", _detail(request, item))
+
+
+@require_safe
+def request_form(request: HttpRequest, number: int, name: str) -> HttpResponse:
+    """One form of the queue's preview, fetched when it is opened: it costs the queue nothing."""
+    _require_pm(request)
+    item = _visible(request, number)
+    forms = _forms(request, item, None)["forms"]
+    if name not in ("triage", "ask"):
+        raise Http404
+    if name not in forms:
+        return see_other(item)
+    context = {"item": item, "form": forms[name], "next": _queue_address(request.GET)}
+    return render(request, f"intake/_{name}_form.html", context)
 
 
 @require_POST
@@ -200,8 +221,6 @@ def _require_pm(request: HttpRequest) -> None:
 
 
 def _said(request: HttpRequest, text: str, *, to: Any) -> HttpResponse:
-    from django.contrib import messages
-
     messages.success(request, text)
     return see_other(to)
 
@@ -218,7 +237,7 @@ def _act(
     422 when the form needs a change, 409 when somebody was first; typed text stays in both.
     """
     item = _visible(request, number)
-    came_from = _came_from(request)
+    came_from = _queue_address(request.POST)
     status = 422
     if form.is_valid():
         data = {
@@ -241,19 +260,14 @@ def _act(
     return page(request, "intake/request.html", "intake/_request.html", context, status=status)
 
 
-def _came_from(request: HttpRequest) -> str:
-    """The triage address to go back to, if that is where the form stood."""
-    target = request.POST.get("next", "")
-    here = reverse("intake:triage")
-    safe = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()})
-    return target if safe and target.startswith(here) else ""
+def _queue_address(query: QueryDict) -> str:
+    """The triage address to go back to, if that is where the form stands; never elsewhere."""
+    target = query.get("next", "")
+    safe = url_has_allowed_host_and_scheme(target, allowed_hosts=None)
+    return target if safe and target.startswith(reverse("intake:triage")) else ""
 
 
-def _query_of(address: str) -> Any:
-    from urllib.parse import urlsplit
-
-    from django.http import QueryDict
-
+def _query_of(address: str) -> QueryDict:
     return QueryDict(urlsplit(address).query)
 
 
@@ -352,5 +366,5 @@ def _queue(
         "item": item,
         "next": f"{here}?{base}" if base else here,
         "is_pm": True,
-        **(_forms(request, item, bound) if item else {}),
+        **(_forms(request, item, bound) if item and bound else {}),
     }

@@ -132,7 +132,7 @@
   });
   /* After a row was opened: focus stays on it, and a phone is led to the preview below the list. */
   doc.addEventListener("htmx:afterSettle", function (event) {
-    const from = event.detail.requestConfig && event.detail.requestConfig.elt;
+    const from = event.detail && event.detail.requestConfig && event.detail.requestConfig.elt;
     if (!from || !from.matches || !from.matches(".q-t")) return;
     const now = doc.querySelector("#queue .on .q-t");
     if (now) now.focus({ preventScroll: true });

@@ -47,6 +47,8 @@ def test_a_request_from_the_first_word_to_the_reason(people, visit, width, scrip
     decides.wait_for_selector(f"text={item.reference} is yours.")
     decides.goto("/triage/?view=mine")
     decides.click("summary:has-text('Ask Ada something')")
+    if not scripts:
+        decides.click("details[open] >> text=Open the form")
     decides.fill("[name=question]", "Which phones?")
     decides.click("button:has-text('Ask')")
     decides.wait_for_selector("text=Ada Mensah is asked.")
@@ -128,6 +130,7 @@ def test_the_queue_is_driven_by_keys(people, visit):
     page.keyboard.press("k")
     page.wait_for_selector("#queue .on .q-t:has-text('Wish 0')")
     page.keyboard.press("q")
+    page.wait_for_selector("[name=question]:focus")
     page.keyboard.type("jk: typed into the field")
     assert page.input_value("[name=question]") == "jk: typed into the field"
 
