@@ -68,7 +68,7 @@
     if (said) say(said.dataset.said);
     const summary = fresh.querySelector(".summary");
     if (summary) summary.focus();
-    else if (event.detail.requestConfig.elt.hasAttribute("data-poll")) return;
+    else if (event.detail.requestConfig?.elt.hasAttribute("data-poll")) return;
     else if (!doc.activeElement || doc.activeElement === doc.body) {
       const heading = fresh.querySelector("h1, h2");
       if (heading) { heading.tabIndex = -1; heading.focus({ preventScroll: true }); }
