@@ -423,8 +423,8 @@ class Postgres(Server):
         return found
 
     def answers(self) -> bool:
-        """The last line of postmaster.pid says when connections are taken."""
-        with contextlib.suppress(OSError):
+        """The last line of postmaster.pid says when connections are taken; it is written late."""
+        with contextlib.suppress(OSError, ValueError, IndexError):
             lines = (self.data / "postmaster.pid").read_text().split("\n")
             assert self.process is not None
             return int(lines[0]) == self.process.pid and lines[7].strip() == "ready"
