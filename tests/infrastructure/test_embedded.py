@@ -195,11 +195,8 @@ def test_an_unusable_folder_or_command_is_one_sentence(hub, tmp_path):
     for process, sentence in (
         (execute(tmp_path / "file" / "hub", "true"), "cannot write into"),
         (execute(hub, "no-such-command"), "No such file"),
-        (execute(hub, "true", HUB_PGBIN="/nowhere", PATH="/nowhere"), "PostgreSQL"),
     ):
-        output, errors = process.communicate(timeout=30)
-        if sentence == "PostgreSQL" and process.returncode == 0:
-            continue  # a PostgreSQL of the machine stood in
+        _, errors = process.communicate(timeout=30)
         assert process.returncode in {1, 127}
         assert sentence in errors
         assert "Traceback" not in errors
