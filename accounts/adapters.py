@@ -69,6 +69,13 @@ class AccountAdapter(DefaultAccountAdapter):
             request.session[PROVEN_BY_PROVIDER] = True
         return super().post_login(request, user, **kwargs)
 
+    def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
+        """What the mail tells has happened already: an absent mail server must not undo it."""
+        try:
+            super().send_notification_mail(*args, **kwargs)
+        except OSError as error:
+            log.warning("account_mail_not_sent", error=type(error).__name__)
+
     def get_client_ip(self, request: HttpRequest) -> str:
         """The address that the server saw. Throttles must not trust a header anyone can send.
 

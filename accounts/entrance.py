@@ -1,15 +1,21 @@
 """The door: allauth's views where the hub's rules need more than templates."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+import requests
+import structlog
 from allauth.account.views import LoginView
 from allauth.socialaccount.providers.openid_connect import views as openid_connect
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
+
+log = structlog.get_logger(__name__)
 
 TOO_MANY_TRIES_SECONDS = 300
 
@@ -54,7 +60,26 @@ sign_in = SignInView.as_view()
 @login_not_required
 def single_sign_on(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Leads to the provider. A GET shows one button, so that a link alone signs nobody in."""
-    return allow_issuer(openid_connect.login(request, provider_id))
+    return allow_issuer(_or_failure(request, openid_connect.login, provider_id))
+
+
+@login_not_required
+def single_sign_on_callback(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Where the provider sends people back to."""
+    return _or_failure(request, openid_connect.callback, provider_id)
+
+
+def _or_failure(
+    request: HttpRequest, view: Callable[..., HttpResponse], provider_id: str
+) -> HttpResponse:
+    """A provider that is away, or whose answer lacks what the standard asks for, is its fault:
+    the person gets a page that says so, the log the rest.
+    """
+    try:
+        return view(request, provider_id)
+    except (requests.RequestException, KeyError, ValueError):
+        log.exception("single_sign_on_failed")
+        return render(request, "socialaccount/authentication_error.html", status=502)
 
 
 @login_not_required

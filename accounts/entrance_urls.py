@@ -7,6 +7,11 @@ from accounts import entrance
 urlpatterns = [
     path("login/", entrance.sign_in, name="account_login"),
     path("oidc/<str:provider_id>/login/", entrance.single_sign_on, name="openid_connect_login"),
+    path(
+        "oidc/<str:provider_id>/login/callback/",
+        entrance.single_sign_on_callback,
+        name="openid_connect_callback",
+    ),
     path("email/", entrance.to_account, name="account_email"),
     path("signup/", entrance.to_account, name="account_signup"),
     path("3rdparty/", entrance.to_account, name="socialaccount_connections"),

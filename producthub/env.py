@@ -5,12 +5,15 @@
 
 import base64
 import os
+import re
 import zoneinfo
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+
+from producthub.lib.logs import hidden
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
@@ -39,7 +42,7 @@ def env_int(name: str, default: int, *, low: int, high: int) -> int:
     raw = env_str(name)
     if not raw:
         return default
-    if not raw.lstrip("-").isdigit() or not low <= int(raw) <= high:
+    if not re.fullmatch("-?[0-9]+", raw) or not low <= int(raw) <= high:
         raise ImproperlyConfigured(f"{name} is “{raw}”. Set it to a number from {low} to {high}.")
     return int(raw)
 
@@ -49,15 +52,24 @@ def env_list(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in env_str(name, default).split(",") if word.strip()]
 
 
+def _split(raw: str) -> SplitResult:
+    """The parts of an address; all empty where it cannot be taken apart."""
+    try:
+        return urlsplit(raw)
+    except ValueError:
+        return urlsplit("")
+
+
 def env_url(name: str, default: str = "", *, schemes: tuple[str, ...] = ("http", "https")) -> str:
     """An absolute URL without a trailing slash, or an empty string when unset."""
     raw = env_str(name, default)
     if not raw:
         return ""
-    parts = urlsplit(raw)
+    parts = _split(raw)
     if parts.scheme not in schemes or not parts.netloc:
         example = f"{schemes[-1]}://example.com"
-        raise ImproperlyConfigured(f"{name} is “{raw}”. Set it to an address like {example}.")
+        shown = hidden(raw)  # an address may carry a password
+        raise ImproperlyConfigured(f"{name} is “{shown}”. Set it to an address like {example}.")
     return raw.rstrip("/")
 
 
@@ -70,7 +82,7 @@ def env_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
 
 
 def env_secret(name: str, *, insecure_default: str, allow_default: bool) -> str:
-    """A secret of at least 32 characters; the default only where `allow_default` says so."""
+    """A secret of at least 50 characters; the default only where `allow_default` says so."""
     value = env_str(name)
     if not value or value == insecure_default:
         if allow_default:
@@ -79,7 +91,7 @@ def env_secret(name: str, *, insecure_default: str, allow_default: bool) -> str:
             f"{name} is not set. Set it to a random text of at least 50 characters, for example"
             ' from: python3 -c "import secrets; print(secrets.token_urlsafe(50))"'
         )
-    if len(value) < 32 and not allow_default:
+    if len(value) < 50 and not allow_default:
         raise ImproperlyConfigured(f"{name} is too short. Set it to at least 50 random characters.")
     return value
 
@@ -120,11 +132,18 @@ def database_config(name: str) -> dict[str, Any]:
             f"{name} is not set. Set it to postgres://user:password@host:5432/name,"
             " or use `make run`, which brings a database along."
         )
-    if urlsplit(raw).scheme not in {"postgres", "postgresql"}:
+    if raw.partition("://")[0] not in {"postgres", "postgresql"}:
         raise ImproperlyConfigured(
             f"{name} must start with postgres://. ProductHub needs PostgreSQL."
         )
-    config: dict[str, Any] = dict(environ.Env.db_url_config(raw))
+    try:
+        config: dict[str, Any] = dict(environ.Env.db_url_config(raw))
+    except ValueError as error:
+        # The error itself would repeat parts of the address, and with it perhaps the password.
+        raise ImproperlyConfigured(
+            f"{name} cannot be read. Set it to postgres://user:password@host:5432/name, with"
+            " special characters of the password percent-encoded."
+        ) from error
     if not config.get("NAME"):
         raise ImproperlyConfigured(f"{name} names no database. End it with /producthub.")
     config["ENGINE"] = "django.db.backends.postgresql"
@@ -143,13 +162,14 @@ def redis_urls(name: str) -> tuple[str, str]:
             f"{name} is not set. Set it to redis://host:6379/0, or use `make run`,"
             " which brings a server along."
         )
-    parts = urlsplit(raw)
+    parts = _split(raw)
     if parts.scheme in {"redis", "rediss"} and parts.netloc:
         return raw, raw
     if parts.scheme == "unix" and parts.path:
         db = parse_qs(parts.query).get("db", ["0"])[0]
         return f"unix://{parts.path}?db={db}", f"redis+socket://{parts.path}?virtual_host={db}"
-    raise ImproperlyConfigured(f"{name} is “{raw}”. Set it to redis://host:6379/0.")
+    # Not repeated: it may hold a password in a form that we cannot recognise.
+    raise ImproperlyConfigured(f"{name} is no Redis address. Set it to redis://host:6379/0.")
 
 
 def email_config(name: str, default: str) -> dict[str, Any]:

@@ -77,7 +77,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # Outermost, so that redirects, refused hosts and failures inside carry id and policies too.
     "producthub.lib.watch.RequestLogMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "producthub.lib.policy.SecurityPolicyMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -302,7 +302,7 @@ SLACK_BOT_TOKEN = env_str("SLACK_BOT_TOKEN")
 SLACK_SIGNING_SECRET = env_str("SLACK_SIGNING_SECRET")
 
 # --- Logs and watching ------------------------------------------------------------------------
-LOG_LEVEL = env_str("LOG_LEVEL", "INFO").upper()
+LOG_LEVEL = env_choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")).upper()
 LOG_FORMAT = env_choice("LOG_FORMAT", "console" if DEBUG else "json", ("json", "console"))
 LOGGING: dict[str, Any] = logging_config(LOG_LEVEL, LOG_FORMAT)
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
