@@ -1,0 +1,95 @@
+import smtplib
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from activity.events import record
+from notices.models import Notice
+from notices.services import Message, mark_read, notify, send_notice_mail
+from notices.tasks import send_waiting_mails
+from tests.factories import make_user
+
+pytestmark = pytest.mark.django_db
+HELLO = Message("Hello\nthere", "/requests/1/", "Words <b>")
+
+
+@pytest.fixture
+def told(ada, pm):
+    """A notice to ada whose mail is not out yet."""
+    event = record("test.happened", ada, actor=pm)
+    notify(event=event, recipients=[ada], message=HELLO)
+    return Notice.objects.get()
+
+
+def test_it_tells_each_once_and_nobody_who_left(ada, pm, run_on_commit):
+    event = record("test.happened", ada)
+    gone = make_user(is_active=False)
+    with run_on_commit():
+        assert notify(event=event, recipients=[ada, pm, gone, ada], message=HELLO) == 2
+        assert notify(event=event, recipients=[ada, pm], message=HELLO) == 0
+    assert Notice.objects.count() == len(mail.outbox) == 2
+
+
+def test_a_mail_has_one_line_of_subject_and_escapes_what_was_typed(told):
+    send_notice_mail(told.pk)
+    (sent,) = mail.outbox
+    assert sent.subject == "Hello there"
+    html = sent.alternatives[0].content
+    assert "Words &lt;b&gt;" in html
+    assert "Words <b>" in sent.body
+    assert sent.extra_headers["Message-ID"].startswith(f"<notice-{told.pk}-")
+
+
+def test_a_mail_goes_out_once(told):
+    assert send_notice_mail(told.pk) is True
+    assert send_notice_mail(told.pk) is False
+    assert len(mail.outbox) == 1
+
+
+def test_a_claimed_mail_is_left_to_its_worker_until_the_lease_ends(told):
+    Notice.objects.update(mail_claimed_at=timezone.now())
+    assert send_notice_mail(told.pk) is False
+    Notice.objects.update(mail_claimed_at=timezone.now() - timedelta(minutes=6))
+    assert send_notice_mail(told.pk) is True
+
+
+def test_an_absent_mail_server_loses_no_mail(told, monkeypatch):
+    def refuse(self, *args, **kwargs):
+        raise smtplib.SMTPServerDisconnected("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("django.core.mail.EmailMultiAlternatives.send", refuse)
+        assert send_notice_mail(told.pk) is False
+    told.refresh_from_db()
+    assert (told.mailed_at, told.mail_error) == (None, "SMTPServerDisconnected: gone")
+    past = timezone.now() - timedelta(minutes=10)
+    Notice.objects.update(created_at=past, mail_claimed_at=past)
+    send_waiting_mails()
+    told.refresh_from_db()
+    assert told.mailed_at is not None and told.mail_error == ""
+    assert len(mail.outbox) == 1
+
+
+def test_the_inbox_shows_my_own_alone(ada, pm, told, signed_in):
+    assert "Hello" in signed_in(ada).get("/inbox/").content.decode()
+    assert "Hello" not in signed_in(pm).get("/inbox/").content.decode()
+
+
+def test_opening_one_marks_it_as_read_and_leads_on(ada, told, signed_in):
+    response = signed_in(ada).post(f"/inbox/{told.pk}/open/")
+    assert (response.status_code, response["Location"]) == (303, "/requests/1/")
+    told.refresh_from_db()
+    assert told.read_at is not None
+
+
+def test_others_cannot_open_mine(pm, told, signed_in):
+    assert signed_in(pm).post(f"/inbox/{told.pk}/open/").status_code == 404
+    assert mark_read(user=pm) == 0
+
+
+def test_all_are_read_in_one_press(ada, told, signed_in):
+    signed_in(ada).post("/inbox/read/")
+    assert not Notice.objects.filter(read_at=None).exists()
+    assert "Nothing new" in signed_in(ada).get("/inbox/?show=unread").content.decode()
