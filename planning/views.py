@@ -79,7 +79,8 @@ def _days(phase: str, started_at: datetime | None, cycle_seconds: int | None, no
     if cycle_seconds is not None:
         return f"{cycle_seconds / DAY_SECONDS:,.1f}"
     if phase == Phase.ACTIVE and started_at is not None:
-        return f"{(now - started_at).total_seconds() / DAY_SECONDS:,.1f}"
+        # The tracker's clock may be ahead of ours.
+        return f"{max((now - started_at).total_seconds(), 0) / DAY_SECONDS:,.1f}"
     return "–"
 
 

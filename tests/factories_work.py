@@ -1,12 +1,16 @@
 """Plain functions that make work items and runs with minimal defaults."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from django.db import connection
 from django.utils import timezone
 
 from integrations.models import Source, SourceState, SyncRun
+from integrations.runs import LOCK_SPACE
 from planning import services
 from planning.models import Transition, WorkItem, WorkStatus
 from planning.services import Move, WorkItemRow
@@ -105,7 +109,22 @@ def stored_rows() -> list[tuple[Any, ...]]:
 def stored_moves() -> list[tuple[Any, ...]]:
     """What the hub holds of status changes, in a form to compare with the source."""
     return list(
-        Transition.objects.order_by("work_item__upstream_id", "history_id").values_list(
+        Transition.objects.filter(work_item__deleted_at__isnull=True)
+        .order_by("work_item__upstream_id", "history_id")
+        .values_list(
             "work_item__upstream_id", "history_id", "from_status_id", "to_status_id", "occurred_at"
         )
     )
+
+
+@contextmanager
+def held_elsewhere() -> Iterator[None]:
+    """Another session holds Jira's lock, as a running worker does."""
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s, hashtext('jira'))", [LOCK_SPACE])
+            yield
+            cursor.execute("SELECT pg_advisory_unlock_all()")
+    finally:
+        other.close()

@@ -208,12 +208,18 @@ class JiraSync:
             done = self._read(cursor)
         if not done:
             return False
-        if cursor["is_full"]:
-            self._compare_ids()
+        vanished = self._compare_ids() if cursor["is_full"] else 0
+        message = _outcome(self.run)
+        if vanished:
+            self.run.failed += vanished
+            message += (
+                f" {vanished:,} stored issues are not shown any more. That looks like a change of"
+                " rights, so they were kept."
+            )
         runs.close_run(
             self.run,
             SyncRun.Status.DONE,
-            _outcome(self.run),
+            message,
             watermark_at=parse_datetime(cursor["started_at"]),
             scope=self._scope(),
             cursor=None,
@@ -509,8 +515,11 @@ class JiraSync:
 
     # --- after a full run -------------------------------------------------------------------
 
-    def _compare_ids(self) -> None:
-        """Ids there against ids here: fetch what the pages missed, mark what is gone."""
+    def _compare_ids(self) -> int:
+        """Ids there against ids here: fetch what the pages missed, mark what is gone.
+
+        Returns how many vanished when that is too much to be believed, else 0.
+        """
         scope = WorkItem.objects.filter(source=Source.JIRA)
         if self.config.projects:
             scope = scope.filter(project_key__in=self.config.projects)
@@ -531,15 +540,13 @@ class JiraSync:
             for upstream_id in set(chunk) - self.client.existing_ids(chunk)
         ]
         if len(gone) > max(MAX_VANISHED_UNCHECKED, MAX_VANISHED_SHARE * len(here)):
-            raise UpstreamError(
-                f"Jira no longer shows {len(gone):,} of {len(here):,} issues. That looks like a"
-                " change of rights, so they were kept."
-            )
+            return len(gone)
         if gone:
             with transaction.atomic():
                 services.mark_deleted(source=Source.JIRA, upstream_ids=gone)
                 runs.drop_raw(Source.JIRA, "issue", gone)
                 runs.resolve_errors(Source.JIRA, set(gone), timezone.now())
+        return 0
 
     def read_again(self, upstream_ids: Sequence[str]) -> int:
         """Read single issues; returns how many Jira still has."""
