@@ -278,7 +278,7 @@ def _life(
     for _ in range(asks):
         moment = _talk(steps, words, requester, owner, later(moment, chance.random()), chance)
     # The median falls from about fifteen days to eight; the spread stays.
-    days = (5.4 + 7.2 * age) * team.pace * exp(chance.gauss(0, 0.52))
+    days = (7.0 + 8.4 * age) * team.pace * exp(chance.gauss(0, 0.52))
     decided = max(later(sent, days), later(moment, 0.3))
     outcome = chance.choice(OUTCOMES)
     reason = words.fill(chance.choice(REASONS[outcome]))
@@ -301,12 +301,13 @@ def _talk(
 ) -> datetime:
     """A question and its answer; returns when it was answered."""
     said = {step.text for step in steps}
-    question, answer = chance.choice(TALKS)
-    if question in said:
-        question, answer = TALKS[(TALKS.index((question, answer)) + 1) % len(TALKS)]
+    place = chance.randrange(len(TALKS))
+    if words.fill(TALKS[place][0]) in said:
+        place = (place + 1) % len(TALKS)
+    question, answer = (words.fill(text) for text in TALKS[place])
     answered = later(at, 0.1 + chance.expovariate(1 / 1.4))
     steps.append(Step("ask", at, asker, question))
-    steps.append(Step("answer", answered, requester, words.fill(answer)))
+    steps.append(Step("answer", answered, requester, answer))
     return answered
 
 
