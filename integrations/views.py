@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.permissions import is_product_ops, require
 from integrations import selectors, services
 from integrations.models import Source, SyncError, SyncRun
-from planning.selectors import flow_figures, unmapped_count
+from planning.selectors import work_totals
 from producthub.lib.htmx import page, see_other, wants_fragment
 from producthub.lib.tags import tag_html
 
@@ -36,10 +36,11 @@ def _page(request: HttpRequest, *, said: str = "", trouble: str = "") -> HttpRes
     )
     errors = list(selectors.open_errors()[: selectors.SHOWN_ERRORS + 1])
     card = selectors.jira_card(recent)
+    kept, unmapped = work_totals() if card.is_connected else (0, 0)
     context = {
         "cards": [card],
-        "kept": flow_figures().total if card.is_connected else 0,
-        "unmapped": unmapped_count() if card.is_connected else 0,
+        "kept": kept,
+        "unmapped": unmapped,
         "runs": [_dressed(run) for run in shown],
         "only_problems": only_problems,
         "errors": errors[: selectors.SHOWN_ERRORS],

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from django.contrib.postgres.search import SearchQuery
 from django.core.cache import cache
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Team, User
@@ -179,7 +179,11 @@ SELECT
         FILTER (WHERE finished_at >= %(middle)s),
     count(cycle_seconds) FILTER (WHERE finished_at < %(middle)s),
     percentile_cont(0.5) WITHIN GROUP (ORDER BY cycle_seconds)
-        FILTER (WHERE finished_at < %(middle)s)
+        FILTER (WHERE finished_at < %(middle)s),
+    (SELECT count(*) FROM planning_workitem WHERE phase = 'active' AND deleted_at IS NULL),
+    (SELECT count(*) FROM planning_workitem WHERE deleted_at IS NULL),
+    (SELECT min(started_at) FROM planning_workitem
+     WHERE phase = 'active' AND deleted_at IS NULL)
 FROM planning_workitem
 WHERE finished_at >= %(start)s AND finished_at <= %(now)s AND deleted_at IS NULL
 """
@@ -197,15 +201,11 @@ def _flow_figures() -> FlowFigures:
     window = timedelta(days=FLOW_WINDOW_DAYS)
     with connection.cursor() as cursor:
         cursor.execute(FIGURES_SQL, {"now": now, "middle": now - window, "start": now - 2 * window})
-        finished, left_out, median, slowest, before, median_before = cursor.fetchone()
+        (
+            finished, left_out, median, slowest, before, median_before, in_progress, total, oldest
+        ) = cursor.fetchone()  # fmt: skip
     enough = finished >= MIN_SAMPLE
-    active = visible_work().filter(phase=Phase.ACTIVE)
-    longest = (
-        active.filter(started_at__isnull=False)
-        .order_by("started_at")
-        .values_list("key", "started_at")
-        .first()
-    )
+    longest = visible_work().filter(phase=Phase.ACTIVE, started_at=oldest) if oldest else None
     return FlowFigures(
         finished=finished,
         left_out=left_out,
@@ -214,10 +214,10 @@ def _flow_figures() -> FlowFigures:
         change_days=(
             (median - median_before) / DAY_SECONDS if enough and before >= MIN_SAMPLE else None
         ),
-        in_progress=active.count(),
-        total=visible_work().count(),
-        longest_key=longest[0] if longest else "",
-        longest_since=longest[1] if longest else None,
+        in_progress=in_progress,
+        total=total,
+        longest_key=(longest.values_list("key", flat=True).first() or "") if longest else "",
+        longest_since=oldest,
         teams=tuple(Team.objects.filter(is_active=True).values_list("pk", "slug", "name")),
         projects=tuple(
             WorkProject.objects.order_by("key").values_list("key", "name").distinct()[:500]
@@ -311,6 +311,18 @@ def search_work_items(text: str, limit: int = 10) -> list[WorkItem]:
     return found
 
 
-def unmapped_count() -> int:
-    """Work items whose status neither its category nor a flow rule places."""
-    return visible_work().filter(phase=Phase.UNMAPPED).count()
+def work_totals() -> tuple[int, int]:
+    """How many work items there are, and how many stand in a status that nobody placed.
+
+    Unmapped are those whose status neither its category nor a flow rule knows. At most
+    CACHE_SECONDS old.
+    """
+    counted = cache.get_or_set("planning:work-totals", _work_totals, CACHE_SECONDS)
+    return counted or _work_totals()
+
+
+def _work_totals() -> tuple[int, int]:
+    counted = visible_work().aggregate(
+        total=Count("pk"), unmapped=Count("pk", filter=Q(phase=Phase.UNMAPPED))
+    )
+    return counted["total"], counted["unmapped"]

@@ -130,13 +130,13 @@ def test_it_drops_an_older_version(fake, sync):
 def test_it_takes_renamed_and_recategorised_statuses(fake, sync):
     sync()
     for status in fake.statuses:
-        if status["id"] == "10001":
-            status.update(name="Checked", statusCategory={"key": "done"})
+        if status["id"] == "10003":
+            status.update(name="Checked", statusCategory={"key": "indeterminate"})
     sync()
-    items = WorkItem.objects.filter(status_id="10001")
+    items = WorkItem.objects.filter(status_id="10003")
     assert items
     assert {(i.status_name, i.status_category, i.phase) for i in items} == {
-        ("Checked", "done", "done")
+        ("Checked", "indeterminate", "active")
     }
 
 
