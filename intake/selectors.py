@@ -107,7 +107,9 @@ def due_tag(due_at: datetime | None, asked_at: datetime | None = None) -> SafeSt
     if due_at is None:
         return ""
     left = (due_at - timezone.now()).total_seconds()
-    size = f"{int(abs(left) // 86_400)} d" if abs(left) >= 86_400 else f"{int(abs(left) // 3600)} h"
+    # Rounded as `spoken` rounds, so that tag and sentence agree.
+    days = abs(left) >= 86_400
+    size = f"{round(abs(left) / 86_400)} d" if days else f"{max(1, round(abs(left) / 3600))} h"
     if left < 0:
         return tag_html(f"Overdue {size}", "bad")
     return tag_html(f"{size} left", "warn" if left < 86_400 else "")
