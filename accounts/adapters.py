@@ -38,7 +38,7 @@ class AccountAdapter(DefaultAccountAdapter):
             " password below."
         ),
         "too_many_login_attempts": (
-            "That were too many tries for this mail address. Wait five minutes, or ask for a new"
+            "There were too many tries for this mail address. Wait five minutes, or ask for a new"
             " password below."
         ),
         "incorrect_password": "Enter the password that you signed in with.",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialApp, SocialToken
 from django import forms
 from django.contrib import admin, messages
@@ -16,8 +17,9 @@ from accounts import services
 from accounts.models import Audience, GroupMapping, Membership, Role, Team, User
 from accounts.permissions import is_admin
 
-# Roles stand in for permission groups, and the environment for single sign-on's settings.
-for unused in (Group, SocialApp, SocialToken):
+# Roles stand in for permission groups, the environment for single sign-on's settings, and a
+# person's own address for allauth's table of addresses.
+for unused in (Group, EmailAddress, SocialApp, SocialToken):
     if admin.site.is_registered(unused):
         admin.site.unregister(unused)
 

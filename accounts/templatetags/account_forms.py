@@ -11,10 +11,16 @@ from accounts.adapters import is_second_factor_required
 register = template.Library()
 
 
-@register.filter
-def control(field: BoundField) -> SafeString:
-    """The input itself, dressed as `.in`; allauth's placeholders go, labels say it already."""
+@register.simple_tag
+def control(field: BoundField, hint: str = "") -> SafeString:
+    """The input itself, dressed as `.in`, described by the hint and error that are shown.
+
+    allauth's placeholders go: labels say it already.
+    """
     attrs: dict[str, Any] = {"class": "in", "placeholder": False}
+    shown = [("helptext", hint), ("error", field.errors)]
+    described = " ".join(f"{field.auto_id}_{part}" for part, there in shown if there)
+    attrs["aria-describedby"] = described or False
     return field.as_widget(attrs=attrs)
 
 

@@ -13,7 +13,7 @@ from tests.factories import make_membership, make_team, make_user
 @pytest.fixture
 def company(pm, team):
     """Six more teams of ten people each."""
-    for number in range(6):
+    for _ in range(6):
         other = make_team(mission="Rates, invoices", channel="#other")
         for _ in range(10):
             make_membership(make_user(job_title="Engineer"), other)
