@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 WIDTH, HEIGHT = 640, 250
 LEFT, RIGHT, TOP, BOTTOM = 36, 122, 12, 30
-LABEL_GAP = 18
+LABEL_GAP = 22
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def line_chart(labels: Sequence[str], series: Sequence[Series], target: float | 
     def y(value: float) -> float:
         return round(HEIGHT - BOTTOM - value * (HEIGHT - BOTTOM - TOP) / top, 1)
 
-    every = 1 if max((len(label) for label in labels), default=0) <= 3 else 3
+    every = 2 if max((len(label) for label in labels), default=0) <= 3 else 3
     ends: list[tuple[float, str]] = []
     shapes = []
     for one in series:
@@ -111,13 +111,15 @@ def _steps(step: float, top: float) -> list[float]:
 
 def _path(points: Sequence[tuple[float, float] | None]) -> str:
     """A path with a gap wherever a point is missing."""
-    parts, is_down = [], False
-    for point in points:
+    parts = []
+    for index, point in enumerate(points):
         if point is None:
-            is_down = False
             continue
-        parts.append(f"{'L' if is_down else 'M'}{point[0]} {point[1]}")
-        is_down = True
+        is_first = index == 0 or points[index - 1] is None
+        is_last = index + 1 == len(points) or points[index + 1] is None
+        parts.append(f"{'M' if is_first else 'L'}{point[0]} {point[1]}")
+        if is_first and is_last:
+            parts.append("h0.1")  # a lone point: round line ends make it a dot
     return " ".join(parts)
 
 

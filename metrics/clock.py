@@ -1,6 +1,5 @@
 """The working clock in SQL: `producthub.lib.periods.working_seconds`, for many rows at once."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.db import models
@@ -36,7 +35,7 @@ class WorkingSeconds(models.Func):
 
     output_field = models.BigIntegerField()
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Sequence[Any]]:
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> tuple[str, Any]:
         parts = [compiler.compile(source) for source in self.get_source_expressions()]
         # Parameters come in the order in which their expressions stand in the text.
         pieces = working_seconds_sql("⟨0⟩::timestamptz", "⟨1⟩::timestamptz", "⟨2⟩").split("⟨")

@@ -49,7 +49,7 @@ def test_it_works(signed_in, ada, history):
     assert response.status_code == 200
     page = response.content.decode()
     figure = Figure.objects.get(team=None, period="90d")
-    assert f"{selectors.in_days(figure.value)}<small>working days</small>" in page
+    assert f"{selectors.in_days(figure.value)}<small>days</small>" in page
     assert "Computed <time" in page
     assert "Show as a table" in page
     assert "Yard" in page
