@@ -70,6 +70,7 @@ class EventDispatch(models.Model):
     last_error = models.CharField(max_length=300, blank=True)
 
     class Meta:
+        verbose_name_plural = "event dispatches"
         constraints = [
             models.UniqueConstraint(fields=["event", "handler"], name="dispatch_once"),
         ]

@@ -45,6 +45,7 @@ class Migration(migrations.Migration):
                 ('last_error', models.CharField(blank=True, max_length=300)),
                 ('event', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, to='activity.event')),
             ],
+            options={'verbose_name_plural': 'event dispatches'},
         ),
         migrations.AddIndex(
             model_name='event',
