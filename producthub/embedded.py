@@ -153,6 +153,11 @@ class Server:
         self.scratch = scratch
         self.log = fresh_log(hub, f"{data.name}-{self.name}" if scratch else self.name)
 
+    @property
+    def url(self) -> str:
+        """The address for the environment, once it runs."""
+        raise NotImplementedError
+
     def start(self) -> None:
         """Return when it answers; raises HubError."""
         raise NotImplementedError
@@ -217,8 +222,8 @@ def unprivileged(data: Path) -> tuple[str, ...]:
     for user in ("postgres", "nobody"):
         with contextlib.suppress(KeyError):
             entry = pwd.getpwnam(user)
-            other = ("setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}")
-            other += ("--clear-groups", "--")
+            numbers = (f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}")
+            other = ("setpriv", *numbers, "--clear-groups", "--")
             if shutil.which("setpriv") and succeeds([*other, "test", "-x", str(data)]):
                 return other
     raise HubError(

@@ -20,6 +20,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
@@ -159,13 +160,17 @@ class Supervisor:
         env = self.environment()
         self.prepare(env)
         say("Starting web, worker and beat.")
-        for name, command in self.commands().items():
-            log = fresh_log(self.hub, name)
-            self.children.append(
-                Child(name, lambda c=command, f=log: spawn(c, log=f, env=env, owner=self.data))
-            )
-        self.await_ready()
+        children = [self.child(name, command, env) for name, command in self.commands().items()]
+        # Web first and alone: pages are there seconds earlier, and background work can wait.
+        self.children.append(children[0])
+        self.await_ready(children[0])
+        self.children += children[1:]
         self.greet(time.monotonic() - begun)
+
+    def child(self, name: str, command: list[str], env: dict[str, str]) -> Child:
+        """A process with a log of its own, not started yet."""
+        log = fresh_log(self.hub, name)
+        return Child(name, partial(spawn, command, log=log, env=env, owner=self.data))
 
     def start_servers(self) -> None:
         """PostgreSQL and Valkey, as far as the environment names none."""
@@ -199,7 +204,7 @@ class Supervisor:
         return {**defaults, **given, **added}
 
     def commands(self) -> dict[str, list[str]]:
-        """The three processes of the hub, by the name of their log."""
+        """The three processes of the hub, by the name of their log, web first."""
         return {"web": WEB, "worker": WORKER, "beat": BEAT}
 
     def prepare(self, env: dict[str, str]) -> None:
@@ -217,10 +222,9 @@ class Supervisor:
         if self.preparing.returncode:
             raise HubError(refused_setting(log) or f"The database could not be prepared. See {log}")
 
-    def await_ready(self) -> None:
+    def await_ready(self, web: Child) -> None:
         """Until /readyz says yes; gives up when web keeps dying or time is over."""
         deadline = time.monotonic() + READY_SECONDS
-        web = next(child for child in self.children if child.name == "web")
         while not self.is_ready():
             for child in self.children:
                 child.watch()

@@ -77,6 +77,15 @@ def test_secrets_come_from_the_environment_only(compose):
             assert value is None
 
 
+def test_every_setting_reaches_the_containers(compose):
+    listed = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
+    in_the_image = {"HOST", "PORT", "HUB_DIR", "STATIC_ROOT", "MEDIA_ROOT"}
+    local_only = {"DEBUG", "HUB_EMBEDDED", "HUB_PGBIN"}
+    passed = set(compose["services"]["web"]["environment"])
+    assert listed - in_the_image - local_only == passed
+    assert passed < set(compose["services"]["migrate"]["environment"])
+
+
 def test_the_local_data_stays_out_of_the_image():
     ignored = (ROOT / ".dockerignore").read_text().split()
     assert {".git", ".hub", ".venv", ".env"} <= set(ignored)
