@@ -35,12 +35,6 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "hub/home.html", context)
 
 
-@require_safe
-def search(request: HttpRequest) -> HttpResponse:
-    """One box over everything."""
-    return render(request, "hub/search.html")
-
-
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:
     """Switch light and dark without scripts; the cookie is what base.html reads."""

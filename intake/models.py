@@ -174,6 +174,8 @@ class Request(models.Model):
             models.Index(fields=["team", "-number"], name="request_team"),
             # search by words
             GinIndex(fields=["search_vector"], name="request_words"),
+            # titles that look like a mistyped word
+            GinIndex(fields=["title"], name="request_title_letters", opclasses=["gin_trgm_ops"]),
         ]
 
     def __str__(self) -> str:

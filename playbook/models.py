@@ -105,13 +105,13 @@ class Tool(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def get_absolute_url(self) -> str:
+        return reverse("playbook:tool", args=[self.slug])
+
     def clean(self) -> None:
         self.name = self.name.strip()
         self.url = self.url.strip()
         self.glyph = (self.glyph.strip() or self.name[:2]).capitalize()
-
-    def get_absolute_url(self) -> str:
-        return reverse("playbook:tool", args=[self.slug])
 
     @property
     def state(self) -> tuple[str, str, str]:
