@@ -26,14 +26,48 @@
     doc.dispatchEvent(new CustomEvent("themechange"));
   });
 
-  /* Ctrl K puts the cursor into the search box: the palette where there is one, else the page's. */
+  /* Ctrl K opens the palette. It is fetched the first time it is asked for; without it, the
+     cursor goes into the page's search box. */
+  function openPalette() {
+    const pal = doc.getElementById("palette");
+    if (pal && !pal.open) { pal.showModal(); doc.getElementById("pal-q").select(); }
+  }
   doc.addEventListener("keydown", function (event) {
     if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "k") return;
     const pal = doc.getElementById("palette");
+    const place = doc.getElementById("palette-place");
     const box = doc.querySelector("[data-find]");
-    if (!pal && !box) return;
+    if (!pal && !place && !box) return;
     event.preventDefault();
-    if (pal) { if (!pal.open) pal.showModal(); } else { box.focus(); box.select(); }
+    if (pal) openPalette();
+    else if (place && window.htmx) {
+      htmx.ajax("GET", place.dataset.palette, { target: place, swap: "innerHTML" }).then(openPalette);
+    } else if (box) { box.focus(); box.select(); }
+    else location.assign(place.dataset.page);
+  });
+  /* In the palette: arrows choose, Enter in the box opens the first result once it answers what
+     was typed, a press beside the dialog closes it. */
+  doc.addEventListener("keydown", function (event) {
+    const pal = event.target.closest && event.target.closest("dialog.pal");
+    if (!pal || event.ctrlKey || event.metaKey || event.altKey) return;
+    const box = pal.querySelector("input");
+    const links = Array.from(pal.querySelectorAll("li a"));
+    const here = links.indexOf(doc.activeElement);
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      const next = here + (event.key === "ArrowDown" ? 1 : -1);
+      (next === -2 ? links[links.length - 1] : links[next] || box).focus();
+    } else if (event.key === "Enter" && event.target === box) {
+      const list = pal.querySelector("[data-for]");
+      const asked = box.value.trim().replace(/\s+/g, " ");
+      if (asked && list && links[0] && list.dataset.for === asked && list.dataset.hits) {
+        event.preventDefault();
+        links[0].click();
+      } else if (!asked) event.preventDefault();
+    } else if (here >= 0 && event.key.length === 1 && event.key !== " ") box.focus();
+  });
+  doc.addEventListener("click", function (event) {
+    if (event.target.matches("dialog.pal")) event.target.close();
   });
 
   /* Filters apply on change; their button is for readers without scripts. */
