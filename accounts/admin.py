@@ -64,8 +64,8 @@ class MembershipInline(admin.TabularInline):
     model = Membership
     extra = 0
     can_delete = False
+    fields = ["team", "duty", "from_on", "to_on", "from_directory"]
     readonly_fields = ["team", "duty", "from_on", "to_on", "from_directory"]
-    fields = readonly_fields
     show_change_link = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
@@ -208,10 +208,31 @@ class TeamAdmin(admin.ModelAdmin):
         return False
 
 
+class MembershipForm(forms.ModelForm):
+    """Says beside the fields what the service would refuse."""
+
+    class Meta:
+        model = Membership
+        fields = ["user", "team", "duty", "from_on", "to_on"]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        user, team, day = data.get("user"), data.get("team"), data.get("from_on")
+        if self.instance.pk is None and user and team and day:
+            if services.is_member_from(user, team, day):
+                raise services.AlreadyMember
+        held, end = self.instance, self.initial.get("to_on")
+        if held.pk and end and not data.get("to_on"):
+            if services.is_member_from(held.user, held.team, end):
+                raise services.AlreadyMember
+        return data
+
+
 @admin.register(Membership)
 class MembershipAdmin(admin.ModelAdmin):
     """Who is where. Ended by a date, never deleted."""
 
+    form = MembershipForm
     list_display = ["user", "team", "duty", "from_on", "to_on", "from_directory"]
     list_filter = ["team", "duty", "from_directory", ("to_on", admin.EmptyFieldListFilter)]
     list_select_related = ["user", "team"]
@@ -247,29 +268,6 @@ class MembershipAdmin(admin.ModelAdmin):
                 services.close_membership(membership=stored, on=obj.to_on, actor=actor)
             else:
                 services.reopen_membership(membership=stored, actor=actor)
-
-    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        return super().get_form(request, obj, form=MembershipForm, **kwargs)
-
-
-class MembershipForm(forms.ModelForm):
-    """Says beside the fields what the service would refuse."""
-
-    class Meta:
-        model = Membership
-        fields = ["user", "team", "duty", "from_on", "to_on"]
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or self.cleaned_data
-        user, team, day = data.get("user"), data.get("team"), data.get("from_on")
-        if self.instance.pk is None and user and team and day:
-            if services.is_member_from(user, team, day):
-                raise services.AlreadyMember
-        held, end = self.instance, self.initial.get("to_on")
-        if held.pk and end and not data.get("to_on"):
-            if services.is_member_from(held.user, held.team, end):
-                raise services.AlreadyMember
-        return data
 
 
 class AudienceForm(forms.ModelForm):

@@ -10,6 +10,10 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from allauth.mfa.signals import authenticator_removed
 
+        from accounts.secrets import rotate_second_factors
+        from producthub.lib import crypto
+
+        crypto.keeper("second factors", rotate_second_factors)
         authenticator_removed.connect(_forget_second_factor, dispatch_uid="accounts.second_factor")
 
 

@@ -7,9 +7,11 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 
 from accounts.adapters import PROVEN_BY_PROVIDER, is_second_factor_required
+from accounts.models import User
 
 # Session: this person has a second factor; saves asking the database at every request.
 HAS_SECOND_FACTOR = "has_second_factor"
@@ -48,11 +50,34 @@ def _page_of(request: HttpRequest) -> str:
 class SignInRequiredMiddleware(LoginRequiredMiddleware):
     """Django's, for htmx too: an ended session leads the page, not a part of it, to sign-in."""
 
-    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:
+    def handle_no_permission(  # type: ignore[override]  # Django knows redirects only
+        self, request: HttpRequest, view_func: Any
+    ) -> HttpResponse:
         if request.headers.get("HX-Request") != "true":
             return super().handle_no_permission(request, view_func)
         query = urlencode({"next": _page_of(request)})
         return move_to(request, f"{reverse('account_login')}?{query}")
+
+
+class TimeZoneMiddleware:
+    """Shows times in the reader's own time zone, the company's where nobody is signed in."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            return self.get_response(request)
+        finally:
+            timezone.deactivate()
+
+    def process_view(
+        self, request: HttpRequest, view_func: Any, args: Any, kwargs: Any
+    ) -> HttpResponse | None:
+        # Views for everyone, like health checks, must not look up who asks.
+        if getattr(view_func, "login_required", True) and isinstance(request.user, User):
+            timezone.activate(request.user.zone)
+        return None
 
 
 class SecondFactorMiddleware:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
@@ -121,10 +122,12 @@ def people_count() -> int:
     return int(User.objects.filter(is_active=True).aggregate(n=Count("pk"))["n"])
 
 
-def keepers_of_accounts(without: object = None, limit: int = 2) -> list[User]:
+def keepers_of_accounts(without: Any = None, limit: int = 2) -> list[User]:
     """Whom to ask about access: admins, by name."""
     admins = User.objects.filter(is_active=True, role=Role.ADMIN).order_by("name")
-    return list(admins.exclude(pk=getattr(without, "pk", None))[:limit])
+    if without is not None:
+        admins = admins.exclude(pk=without.pk)
+    return list(admins[:limit])
 
 
 def _matching_people(text: str) -> QuerySet[User]:

@@ -121,6 +121,11 @@ def _database_metrics() -> str:
             "  FROM activity_eventdispatch WHERE done_at IS NULL)"
         )
         events, waiting, oldest = cursor.fetchone()
+        cursor.execute(
+            "SELECT source, extract(epoch FROM now() - last_success_at)"
+            " FROM integrations_sourcestate WHERE last_success_at IS NOT NULL ORDER BY source"
+        )
+        lags = cursor.fetchall()
     lines: list[str] = []
     for name, kind, text, value in (
         ("events_recorded_total", "counter", "Events written.", events),
@@ -132,6 +137,10 @@ def _database_metrics() -> str:
             f"# TYPE producthub_{name} {kind}",
             f"producthub_{name} {value}",
         ]
+    if lags:
+        lines.append("# HELP producthub_source_lag_seconds Since the last complete sync.")
+        lines.append("# TYPE producthub_source_lag_seconds gauge")
+        lines += [f'producthub_source_lag_seconds{{source="{name}"}} {lag}' for name, lag in lags]
     return "\n".join(lines) + "\n"
 
 

@@ -1,18 +1,32 @@
 """Secrets at rest: second factor keys, and tokens that people paste.
 
 `ENCRYPTION_KEYS` holds Fernet keys: the first writes, all read. To rotate, put the new key in
-front, run `manage.py reencrypt_secrets`, then drop the old one. Without `ENCRYPTION_KEYS` the
+front, run `manage.py rotate_secrets`, then drop the old one. Without `ENCRYPTION_KEYS` the
 key is derived from `SECRET_KEY`; that derived key also stays readable once keys are set, so that
 setting them later locks nobody out.
 """
 
 import base64
+from collections.abc import Callable
 from functools import lru_cache
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+
+# Who keeps secrets, by name: each writes its own anew and returns (how many, how many unreadable).
+_keepers: dict[str, Callable[[], tuple[int, int]]] = {}
+
+
+def keeper(name: str, rotate_all: Callable[[], tuple[int, int]]) -> None:
+    """Have `manage.py rotate_secrets` call this. Call from `ready()`."""
+    _keepers[name] = rotate_all
+
+
+def keepers() -> dict[str, Callable[[], tuple[int, int]]]:
+    """All that were named, for the command."""
+    return dict(_keepers)
 
 
 class UnreadableSecret(Exception):
@@ -54,4 +68,4 @@ def _fernet() -> MultiFernet:
 def _ring(keys: tuple[str, ...], secret_key: str) -> MultiFernet:
     derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"producthub secrets at rest")
     last = base64.urlsafe_b64encode(derived.derive(secret_key.encode()))
-    return MultiFernet([Fernet(key) for key in (*keys, last)])
+    return MultiFernet([*(Fernet(key) for key in keys), Fernet(last)])

@@ -1,6 +1,6 @@
 """Teams, people, own account."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -148,3 +148,14 @@ def test_search_for_people_and_teams(pm, team, ada):
     assert selectors.search_teams("dis") == [team]
     assert selectors.search_teams("") == []
     assert selectors.search_people("100%") == []
+
+
+def test_times_are_shown_in_the_readers_zone(ada, signed_in):
+    late = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
+    person = make_user(joined_at=late)
+    ada.time_zone = "America/New_York"
+    ada.save()
+    assert "1 March" in signed_in(ada).get(f"/people/{person.pk}/").content.decode()
+    ada.time_zone = "Asia/Tokyo"
+    ada.save()
+    assert "2 March" in signed_in(ada).get(f"/people/{person.pk}/").content.decode()

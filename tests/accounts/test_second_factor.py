@@ -5,7 +5,9 @@ import time
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from cryptography.fernet import Fernet
 from django.core import mail
+from django.core.management import CommandError, call_command
 
 from accounts.models import Role
 from producthub.lib import crypto
@@ -168,3 +170,18 @@ def test_later_changes_ask_for_the_password_once_more(client, ines):
     right = client.post(response["Location"], {"password": PASSWORD, "next": ACTIVATE})
     assert right["Location"] == ACTIVATE
     assert client.get(ACTIVATE).status_code == 200
+
+
+def test_keys_rotate_by_a_command(client, ines, settings, capsys):
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    settings.ENCRYPTION_KEYS = [old]
+    sign_in(client, ines)
+    secret, _ = set_up(client)
+    settings.ENCRYPTION_KEYS = [new, old]
+    call_command("rotate_secrets")
+    assert "second factors: 2 written anew, 0 unreadable" in capsys.readouterr().out
+    settings.ENCRYPTION_KEYS = [new]
+    assert crypto.decrypt(Authenticator.objects.get(type="totp").data["secret"]) == secret
+    settings.ENCRYPTION_KEYS = [old]
+    with pytest.raises(CommandError, match="could not be read"):
+        call_command("rotate_secrets")

@@ -4,11 +4,13 @@ import io
 import json
 import logging
 import logging.config
+import sys
 
 import pytest
 import structlog
+from django.core.exceptions import ImproperlyConfigured
 
-from producthub.lib.logs import hidden, logging_config, scrub
+from producthub.lib.logs import hidden, logging_config, scrub, start_sentry
 from producthub.lib.watch import new_request_id
 from tests.factories import make_user
 
@@ -132,3 +134,9 @@ def test_sentry_gets_no_headers_queries_or_secrets():
     assert "private" not in json.dumps(clean)
     assert clean["request"] == {"url": "https://hub.example.com/search/", "method": "GET"}
     assert clean["tags"] == {"request_id": "4f2a-9c31-77b0"}
+
+
+def test_a_missing_package_is_a_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sentry_sdk", None)
+    with pytest.raises(ImproperlyConfigured, match="Install requirements/production.txt"):
+        start_sentry("https://key@sentry.example/1", environment="production")
