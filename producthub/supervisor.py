@@ -220,7 +220,7 @@ class Supervisor:
                 time.sleep(0.1 if running else 0)
                 self.check_stop()
         if self.preparing.returncode:
-            raise HubError(refused_setting(log) or f"The database could not be prepared. See {log}")
+            raise HubError(why_refused(log) or f"The database could not be prepared. See {log}")
 
     def await_ready(self, web: Child) -> None:
         """Until /readyz says yes; gives up when web keeps dying or time is over."""
@@ -321,10 +321,12 @@ def show(output: TextIO) -> bool:
     return not breakdown
 
 
-def refused_setting(log: Path) -> str:
-    """The sentence with which the settings refused the environment, if that was it."""
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1].partition("ImproperlyConfigured: ")[2] if lines else ""
+def why_refused(log: Path) -> str:
+    """What to say when it was the settings that refused the environment, else nothing."""
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [""]
+    if lines[-1].startswith("Not started:"):
+        return "Correct that, and start again."  # manage.py has said what
+    return lines[-1].partition("ImproperlyConfigured: ")[2]
 
 
 def shown(path: Path) -> str:

@@ -219,6 +219,8 @@ def test_a_refused_setting_is_said_in_its_own_words(hub):
     broken = "class ImproperlyConfigured(Exception): pass\n"
     sentence = hub.refusal(STAND_IN_PREPARE=broken + "raise ImproperlyConfigured('JIRA is odd.')")
     assert sentence == "JIRA is odd.\n"
+    sentence = hub.refusal(STAND_IN_PREPARE="raise SystemExit('Not started: JIRA is odd.')")
+    assert sentence == "Correct that, and start again.\n"
 
 
 def test_it_refuses_a_bad_port_and_a_folder_it_cannot_write(hub, tmp_path):
