@@ -241,6 +241,12 @@ class WorkItem(models.Model):
                 name="work_item_phase",
                 condition=models.Q(deleted_at__isnull=True),
             ),
+            # what has been in hand longest
+            models.Index(
+                fields=["started_at"],
+                name="work_item_oldest",
+                condition=models.Q(phase="active", deleted_at__isnull=True),
+            ),
             # the list of one person
             models.Index(
                 fields=["assignee", "-upstream_updated_at"],

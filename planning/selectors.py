@@ -22,6 +22,7 @@ FLOW_WINDOW_DAYS = 28
 MIN_SAMPLE = 5
 CACHE_SECONDS = 60
 MAX_MOVES_SHOWN = 500
+FEW_HITS = 1000
 DAY_SECONDS = 86_400
 
 ROW_FIELDS = (
@@ -79,9 +80,20 @@ def work_items(chosen: WorkFilter, reader: User) -> QuerySet[WorkItem]:
         found = (
             found.filter(key=key)
             if query is None or re.fullmatch(r"[A-Z][A-Z0-9_]*-\d+", key)
-            else found.filter(search_text=query)
+            else _with_words(found, query)
         )
     return found
+
+
+def _with_words(found: QuerySet[WorkItem], query: SearchQuery) -> QuerySet[WorkItem]:
+    """Narrow to items that hold the words.
+
+    Rare words are looked up first: with an ORDER BY and a LIMIT PostgreSQL expects them to turn
+    up soon and walks the whole table by date. Frequent ones do turn up soon.
+    """
+    hits = WorkItem.objects.order_by().filter(search_text=query).values_list("pk", flat=True)
+    ids = list(hits[: FEW_HITS + 1])
+    return found.filter(search_text=query) if len(ids) > FEW_HITS else found.filter(pk__in=ids)
 
 
 def _number(text: str) -> int:
@@ -306,7 +318,7 @@ def search_work_items(text: str, limit: int = 10) -> list[WorkItem]:
     found = list(shown.filter(key=text.upper())[:1])
     query = word_query(text)
     if query is not None and len(found) < limit:
-        words = shown.filter(search_text=query).exclude(pk__in=[item.pk for item in found])
+        words = _with_words(shown, query).exclude(pk__in=[item.pk for item in found])
         found += words.order_by("-upstream_updated_at", "-id")[: limit - len(found)]
     return found
 
