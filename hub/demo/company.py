@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.contrib.auth.hashers import make_password
 
@@ -64,7 +65,7 @@ def _team(slug: str) -> Team:
     return team
 
 
-def _fields(person: Person) -> dict[str, str]:
+def _fields(person: Person) -> dict[str, Any]:
     return {
         "job_title": person.job_title,
         "department": person.department,

@@ -69,7 +69,8 @@ def split(drawn: plan.Plan) -> tuple[list[plan.Planned], list[plan.Planned]]:
     since = drawn.now - timedelta(days=1)
     if len(drawn.requests) > LIVED_REQUESTS:
         since = drawn.requests[-LIVED_REQUESTS].submitted_at
-    older, lived = [], []
+    older: list[plan.Planned] = []
+    lived: list[plan.Planned] = []
     for item in drawn.requests:
         (lived if item.number < 0 or item.submitted_at >= since else older).append(item)
     return older, lived

@@ -1,0 +1,1 @@
+"""What pages and syncs cost, measured; `make bench` runs it all."""
