@@ -185,3 +185,30 @@ def test_keys_rotate_by_a_command(client, ines, settings, capsys):
     settings.ENCRYPTION_KEYS = [old]
     with pytest.raises(CommandError, match="could not be read"):
         call_command("rotate_secrets")
+
+
+def test_every_page_of_it_looks_like_ours(client, ines):
+    sign_in(client, ines)
+    set_up(client)
+    for address, words in (
+        ("/accounts/2fa/", "It is on"),
+        ("/accounts/2fa/totp/deactivate/", "Remove the second factor?"),
+        ("/accounts/2fa/recovery-codes/", "10 of 10 are left"),
+        ("/accounts/2fa/recovery-codes/generate/", "The 10 that are left stop working"),
+        ("/accounts/2fa/reauthenticate/", "Confirm that it is you"),
+        ("/accounts/reauthenticate/", "Confirm that it is you"),
+        ("/accounts/password/change/", "Change your password"),
+    ):
+        response = client.get(address)
+        text = response.content.decode()
+        assert response.status_code == 200, address
+        assert words in text, address
+        assert 'class="brand"' in text, address
+        assert "css/app.css" in text, address
+    codes = client.get("/accounts/2fa/recovery-codes/download/")
+    assert codes["Content-Type"].startswith("text/plain")
+    assert client.post("/accounts/2fa/recovery-codes/generate/").status_code == 302
+    ines.set_unusable_password()
+    ines.save()
+    client.force_login(ines, backend="accounts.backends.RoleBackend")
+    assert "Set a password" in client.get("/accounts/password/set/").content.decode()
