@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
-from integrations.jira.sync import fingerprint, jira_config
+from integrations.jira.config import fingerprint, jira_config
 from integrations.models import Source, SourceState, SyncError, SyncRun
 from planning.freshness import Freshness
 

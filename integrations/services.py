@@ -5,7 +5,7 @@ import structlog
 from accounts.models import User
 from accounts.permissions import is_product_ops, require
 from integrations import runs, tasks
-from integrations.jira.sync import jira_config
+from integrations.jira.config import jira_config
 from integrations.models import SourceState, SyncError, SyncRun
 
 log = structlog.get_logger(__name__)

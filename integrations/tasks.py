@@ -5,6 +5,7 @@ from celery import shared_task
 from integrations import runs
 from integrations.errors import AlreadyRunning, UpstreamError
 from integrations.jira import sync as jira
+from integrations.jira.config import NotConfigured
 from integrations.models import Source, SyncError, SyncRun
 
 # A long first sync works in parts, each well under the broker's visibility time-out.
@@ -26,7 +27,7 @@ def sync_jira(
             started_by_id=started_by_id,
             max_seconds=JIRA_PART_SECONDS,
         )
-    except jira.NotConfigured:
+    except NotConfigured:
         return
     except AlreadyRunning as busy:
         runs.note_skipped(Source.JIRA, trigger=trigger, why=str(busy))
@@ -43,7 +44,7 @@ def retry_item(error_id: int) -> None:
         return
     try:
         jira.retry_item(error)
-    except (jira.NotConfigured, UpstreamError) as reason:
+    except (NotConfigured, UpstreamError) as reason:
         runs.note_error(
             Source(error.source),
             error.run,

@@ -243,6 +243,11 @@ class JiraClient:
         return parse_json(body, who="Jira")
 
 
+def quoted(text: str) -> str:
+    """A value of a query in quotes."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def _refusal(error: JIRAError) -> UpstreamError:
     """Our exception for an answer of 400 or more."""
     status = error.status_code or 0

@@ -75,7 +75,7 @@ def to_work_item(issue: Any) -> WorkItemRow:
             _text(project.get("id")),
             _text(project.get("key")) or key.rpartition("-")[0],
             _text(project.get("name")),
-            _text(status.get("id")),
+            _text(status.get("id")) or f"name:{_text(status.get('name'))}",
             _text(status.get("name")),
             category if category in _CATEGORIES else "undefined",
             _text(assignee.get("displayName")),

@@ -4,20 +4,16 @@ The cursor (query and token of the next page) is committed with the page it foll
 watermark moves only when a whole run has been committed, and to the moment the run began.
 """
 
-import hashlib
-import hmac
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
 import orjson
-import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import DataError, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -31,42 +27,24 @@ from integrations.errors import (
 )
 from integrations.http import storable
 from integrations.jira import mapping
-from integrations.jira.client import PAGE_SIZE, JiraClient, JiraConfig
+from integrations.jira.client import PAGE_SIZE, JiraClient, JiraConfig, quoted
+from integrations.jira.config import NotConfigured, fingerprint, jira_config
+from integrations.jira.pages import PageWriter, Progress
 from integrations.models import Source, SourceState, SyncError, SyncRun
 from planning import services
 from planning.models import WorkItem
-from planning.services import Move, WorkItemRow
-
-log = structlog.get_logger(__name__)
 
 JIRA_OVERLAP_MINUTES = 10
 # Page tokens live seven days; a cursor older than this starts anew.
 CURSOR_DAYS = 6
-# Status changes held in memory at most, however long a history is.
-MAX_MOVES_HELD = 20_000
 # An issue that moves to another page while pages are read is missed; a second pass finds it.
 MAX_PASSES = 3
 # If more than this share vanishes at once, rights changed rather than issues.
 MAX_VANISHED_SHARE = 0.05
 MAX_VANISHED_UNCHECKED = 10
-
-Progress = Callable[[SyncRun, int | None], Any]
-
-
-class NotConfigured(Exception):
-    """No address or no token: the source is off."""
-
-
-def jira_config() -> JiraConfig | None:
-    """The connection as the environment sets it, or None when Jira is off."""
-    if not (settings.JIRA_BASE_URL and settings.JIRA_API_TOKEN):
-        return None
-    return JiraConfig(
-        base_url=settings.JIRA_BASE_URL.rstrip("/"),
-        api_token=settings.JIRA_API_TOKEN,
-        email=settings.JIRA_EMAIL,
-        projects=tuple(settings.JIRA_PROJECTS),
-    )
+# Bad items are read again by later runs, a few at a time and not for ever.
+MAX_RETRIES_A_RUN = 5
+MAX_ATTEMPTS = 10
 
 
 def sync_jira(
@@ -100,12 +78,6 @@ def _must_rest(state: SourceState, config: JiraConfig) -> bool:
     if state.refused_credentials == fingerprint(config):
         return True
     return state.wait_until_at is not None and state.wait_until_at > timezone.now()
-
-
-def fingerprint(config: JiraConfig) -> str:
-    """Tells whether credentials are the same as before, without keeping them."""
-    text = "\n".join((config.base_url, config.email, config.api_token))
-    return hmac.new(settings.SECRET_KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def _run_to_an_end(
@@ -149,33 +121,12 @@ def _run_to_an_end(
             runs.close_run(run, status.WAITING, "It reads a lot and goes on in a moment.")
 
 
-@dataclass
-class _Trouble:
-    """A bad item of the page at hand."""
-
-    upstream_id: str
-    label: str
-    stage: SyncError.Stage
-    message: str
-
-
-@dataclass
-class _PageWork:
-    """What one page of issues became, before it is written."""
-
-    rows: dict[str, WorkItemRow] = field(default_factory=dict)
-    raw: dict[str, str] = field(default_factory=dict)
-    moves: list[Move] = field(default_factory=list)
-    troubles: list[_Trouble] = field(default_factory=list)
-    without_history: set[str] = field(default_factory=set)
-
-
 class JiraSync:
-    """One run over one Jira. `run` may be None when single items are read again."""
+    """One run over one Jira."""
 
     def __init__(
         self,
-        run: SyncRun | None,
+        run: SyncRun,
         state: SourceState,
         config: JiraConfig,
         client: JiraClient,
@@ -186,16 +137,11 @@ class JiraSync:
         self.state = state
         self.config = config
         self.client = client
-        self.progress = progress
-        self.total: int | None = None
+        self.writer = PageWriter(run, state, client, progress)
         self.deadline = time.monotonic() + max_seconds if max_seconds else None
-        self.open_errors = runs.open_error_ids(Source.JIRA)
-
-    # --- a whole run ------------------------------------------------------------------------
 
     def run_all(self) -> bool:
         """Read to the end; False when the time was up first. Closes the run when done."""
-        assert self.run is not None
         self.read_surroundings()
         cursor = self._cursor()
         try:
@@ -208,7 +154,11 @@ class JiraSync:
             done = self._read(cursor)
         if not done:
             return False
-        vanished = self._compare_ids() if cursor["is_full"] else 0
+        vanished = 0
+        if cursor["is_full"]:
+            vanished = self._compare_ids()
+        else:
+            self._retry_bad_items()
         message = _outcome(self.run)
         if vanished:
             self.run.failed += vanished
@@ -259,7 +209,6 @@ class JiraSync:
 
     def _cursor(self) -> dict[str, Any]:
         """Where to begin: at an unfinished run's next page, else at the watermark."""
-        assert self.run is not None
         kept = self.state.cursor
         if kept and self._can_resume(kept):
             self.run.is_resumed, self.run.is_full = True, kept["is_full"]
@@ -275,7 +224,6 @@ class JiraSync:
         }
 
     def _can_resume(self, kept: dict[str, Any]) -> bool:
-        assert self.run is not None
         began = parse_datetime(kept["started_at"])
         return (
             kept["scope"] == self._scope()
@@ -293,7 +241,7 @@ class JiraSync:
         """
         terms = []
         if self.config.projects:
-            keys = ", ".join(_quoted(key) for key in self.config.projects)
+            keys = ", ".join(quoted(key) for key in self.config.projects)
             terms.append(f"project in ({keys})")
         if since is None:
             if not terms:
@@ -305,213 +253,24 @@ class JiraSync:
 
     def _read(self, cursor: dict[str, Any]) -> bool:
         """All pages from the cursor on; False when the time was up before the last."""
-        assert self.run is not None
-        if self.progress:
-            self.total = self.client.count(cursor["jql"].partition(" ORDER BY")[0])
-            self.progress(self.run, self.total)
+        if self.writer.progress:
+            self.writer.total = self.client.count(cursor["jql"].partition(" ORDER BY")[0])
+            self.writer.progress(self.run, self.writer.total)
         for _ in range(MAX_PASSES):
             pages = written = 0
             for page in self.client.search_pages(cursor["jql"], token=cursor["token"]):
                 # Overlap and second passes bring much that is known; a full run checks all.
                 cursor["token"] = page.next_token
                 pages += 1
-                written += self.take_page(page.issues, cursor=cursor, all_of=cursor["is_full"])
+                written += self.writer.take_page(
+                    page.issues, cursor=cursor, all_of=cursor["is_full"]
+                )
                 if self.deadline and page.next_token and time.monotonic() > self.deadline:
                     return False
             cursor["token"] = ""
             if cursor["is_full"] or pages < 2 or not written:
                 break
         return True
-
-    # --- a page -----------------------------------------------------------------------------
-
-    def take_page(
-        self, issues: Sequence[Any], *, cursor: dict[str, Any] | None = None, all_of: bool = True
-    ) -> int:
-        """Write a page with its histories; returns how many items were created or updated."""
-        work = self._mapped(issues)
-        unchanged = 0 if all_of else self._drop_unchanged(work)
-        self._fetch_histories(work)
-        written = self._write(work, seen=len(issues), unchanged=unchanged, cursor=cursor)
-        if self.run is not None and self.progress:
-            self.progress(self.run, self.total)
-        return written
-
-    def _mapped(self, issues: Sequence[Any]) -> _PageWork:
-        work = _PageWork()
-        for issue in issues:
-            try:
-                row = mapping.to_work_item(issue)
-            except mapping.MappingError as error:
-                work.troubles.append(_trouble(issue, error))
-                continue
-            known = work.rows.get(row.upstream_id)
-            if known is None or _time(known.updated) <= _time(row.updated):
-                work.rows[row.upstream_id] = row
-                work.raw[row.upstream_id] = orjson.dumps(issue).decode()
-        return work
-
-    def _drop_unchanged(self, work: _PageWork) -> int:
-        """Leave out items whose stored version is the same; returns how many."""
-        stored = WorkItem.objects.filter(
-            source=Source.JIRA,
-            upstream_id__in=list(work.rows),
-            is_history_complete=True,
-            deleted_at__isnull=True,
-        ).values_list("upstream_id", "upstream_updated_at")
-        same = [
-            upstream_id
-            for upstream_id, updated_at in stored
-            if upstream_id not in self.open_errors
-            and _time(work.rows[upstream_id].updated) <= updated_at
-        ]
-        for upstream_id in same:
-            del work.rows[upstream_id], work.raw[upstream_id]
-        return len(same)
-
-    def _fetch_histories(self, work: _PageWork) -> None:
-        """Fill `moves` with complete status histories; what cannot be read is noted per item."""
-        # Jira wants ids, or keys where an old export gave no id.
-        by_name = {pk.removeprefix("key:"): pk for pk in work.rows}
-        if not by_name:
-            return
-        try:
-            for logs in self.client.status_history(list(by_name)):
-                for entry in logs:
-                    upstream_id = by_name.get(str(entry.get("issueId")))
-                    if upstream_id is not None:
-                        self._take_history(work, upstream_id, entry.get("changeHistories") or ())
-                if len(work.moves) > MAX_MOVES_HELD:
-                    self._write_early(work)
-        except (CredentialsRefused, RetryableUpstreamError):
-            raise
-        except UpstreamError:
-            # One issue can spoil the whole call: ask for each by itself.
-            work.moves.clear()
-            for name, upstream_id in by_name.items():
-                self._fetch_history(work, name, upstream_id)
-
-    def _fetch_history(self, work: _PageWork, name: str, upstream_id: str) -> None:
-        try:
-            histories = self.client.status_history_of(name)
-        except (CredentialsRefused, RetryableUpstreamError):
-            raise
-        except UpstreamError as error:
-            self._history_trouble(work, upstream_id, f"Its history could not be read. {error}")
-        else:
-            self._take_history(work, upstream_id, histories)
-
-    def _take_history(self, work: _PageWork, upstream_id: str, histories: Any) -> None:
-        try:
-            work.moves += mapping.status_moves(upstream_id, histories)
-        except mapping.MappingError as error:
-            self._history_trouble(work, upstream_id, str(error))
-
-    @staticmethod
-    def _history_trouble(work: _PageWork, upstream_id: str, message: str) -> None:
-        work.without_history.add(upstream_id)
-        label = work.rows[upstream_id].key
-        work.troubles.append(_Trouble(upstream_id, label, SyncError.Stage.HISTORY, message))
-
-    def _write_early(self, work: _PageWork) -> None:
-        """Very long histories go to the database in parts; the page's end completes them."""
-        self._upsert(list(work.rows.values()), work.moves, complete=())
-        work.moves.clear()
-
-    def _write(
-        self, work: _PageWork, *, seen: int, unchanged: int, cursor: dict[str, Any] | None
-    ) -> int:
-        """One transaction: items, histories, payloads, errors, the run's counts, the cursor."""
-        try:
-            with transaction.atomic():
-                done = self._upsert(
-                    list(work.rows.values()), work.moves, work.rows.keys() - work.without_history
-                )
-                runs.keep_raw(Source.JIRA, "issue", work.raw)
-                self._finish_page(work, done, seen, unchanged, cursor)
-        except DataError:
-            # PostgreSQL refuses some value: find whose it is.
-            with transaction.atomic():
-                done = self._upsert_one_by_one(work)
-                self._finish_page(work, done, seen, unchanged, cursor)
-        return done.created + done.updated
-
-    def _upsert(
-        self, rows: list[WorkItemRow], moves: Iterable[Move], complete: Any
-    ) -> services.Upserted:
-        return services.upsert_work_items(
-            source=Source.JIRA,
-            site_url=self.state.site_url,
-            items=rows,
-            moves=moves,
-            complete=complete,
-        )
-
-    def _upsert_one_by_one(self, work: _PageWork) -> services.Upserted:
-        total = services.Upserted()
-        moves: dict[str, list[Move]] = {}
-        for move in work.moves:
-            moves.setdefault(move[0], []).append(tuple(storable(move)))
-        for upstream_id, row in list(work.rows.items()):
-            complete = {upstream_id} - work.without_history
-            try:
-                with transaction.atomic():
-                    done = self._upsert(
-                        [WorkItemRow(*storable(row))], moves.get(upstream_id, ()), complete
-                    )
-                    runs.keep_raw(Source.JIRA, "issue", {upstream_id: work.raw[upstream_id]})
-            except DataError as error:
-                reason = str(error).strip().splitlines()[0]
-                message = f"The database refused a value of it: {reason}"
-                work.troubles.append(
-                    _Trouble(upstream_id, storable(row.key), SyncError.Stage.WRITE, message)
-                )
-                continue
-            total.created += done.created
-            total.updated += done.updated
-            total.transitions += done.transitions
-        return total
-
-    def _finish_page(
-        self,
-        work: _PageWork,
-        done: services.Upserted,
-        seen: int,
-        unchanged: int,
-        cursor: dict[str, Any] | None,
-    ) -> None:
-        now = timezone.now()
-        bad = {trouble.upstream_id for trouble in work.troubles}
-        for trouble in work.troubles:
-            runs.note_error(
-                Source.JIRA,
-                self.run,
-                upstream_id=storable(trouble.upstream_id),
-                label=storable(trouble.label),
-                stage=trouble.stage,
-                message=storable(trouble.message),
-                at=now,
-            )
-        mended = (self.open_errors & work.rows.keys()) - bad
-        if mended:
-            runs.resolve_errors(Source.JIRA, mended, now)
-        self.open_errors = (self.open_errors - mended) | bad
-        if self.run is None:
-            return
-        run = self.run
-        run.pages += 1
-        run.seen += seen
-        run.created += done.created
-        run.updated += done.updated
-        run.failed += len(bad)
-        run.unchanged += unchanged + max(
-            len(work.rows) - done.created - done.updated - len(bad & work.rows.keys()), 0
-        )
-        run.transitions += done.transitions
-        run.requests = self.client.requests
-        run.save()
-        if cursor is not None:
-            SourceState.objects.filter(pk=self.state.pk).update(cursor=cursor)
 
     # --- after a full run -------------------------------------------------------------------
 
@@ -531,9 +290,9 @@ class JiraSync:
             .exclude(upstream_id__startswith="key:")
             .values_list("upstream_id", flat=True)
         )
-        missed = sorted(there - here - self.open_errors)
+        missed = sorted(there - here - self.writer.open_errors)
         for start in range(0, len(missed), PAGE_SIZE):
-            self.read_again(missed[start : start + PAGE_SIZE])
+            self.writer.read_again(missed[start : start + PAGE_SIZE])
         gone = [
             upstream_id
             for chunk in _chunks(sorted(here - there), PAGE_SIZE)
@@ -548,16 +307,18 @@ class JiraSync:
                 runs.resolve_errors(Source.JIRA, set(gone), timezone.now())
         return 0
 
-    def read_again(self, upstream_ids: Sequence[str]) -> int:
-        """Read single issues; returns how many Jira still has."""
-        names = ", ".join(
-            pk if pk.isdigit() else _quoted(pk.removeprefix("key:")) for pk in upstream_ids
-        )
-        found = 0
-        for page in self.client.search_pages(f"issue in ({names}) ORDER BY created ASC"):
-            found += len(page.issues)
-            self.take_page(page.issues)
-        return found
+    def _retry_bad_items(self) -> None:
+        """Items that earlier runs could not read, one by one."""
+        bad = SyncError.objects.filter(
+            source=Source.JIRA, resolved_at__isnull=True, attempts__lt=MAX_ATTEMPTS
+        ).exclude(run=self.run)
+        for upstream_id in bad.order_by("last_at").values_list("upstream_id", flat=True)[
+            :MAX_RETRIES_A_RUN
+        ]:
+            try:
+                self.writer.read_again([upstream_id])
+            except QueryRefused:
+                continue  # how Jira answers for an issue that is gone; a full run buries it
 
 
 def retry_item(error: SyncError) -> None:
@@ -571,7 +332,7 @@ def retry_item(error: SyncError) -> None:
     state, _ = SourceState.objects.get_or_create(source=Source.JIRA)
     client = JiraClient(config)
     try:
-        found = JiraSync(None, state, config, client).read_again([error.upstream_id])
+        found = PageWriter(None, state, client).read_again([error.upstream_id])
     except QueryRefused:
         found = 0  # how Jira answers for an issue that is gone
     finally:
@@ -586,21 +347,6 @@ def retry_item(error: SyncError) -> None:
             message="Jira does not show it any more. It was deleted, or the token may not see it.",
             at=timezone.now(),
         )
-
-
-def _trouble(issue: Any, error: Exception) -> _Trouble:
-    known = issue if isinstance(issue, dict) else {}
-    label = str(known.get("key") or known.get("id") or "an issue without a name")
-    return _Trouble(str(known.get("id") or label), label, SyncError.Stage.ITEM, str(error))
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def _quoted(text: str) -> str:
-    """A value of a query in quotes."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _chunks(items: Sequence[str], size: int) -> Iterable[Sequence[str]]:

@@ -7,7 +7,9 @@ from django.utils import timezone
 
 from activity.models import Event
 from integrations.errors import AlreadyRunning
+from integrations.jira import pages
 from integrations.jira import sync as jira
+from integrations.jira.config import NotConfigured
 from integrations.models import RawRecord, SourceState, SyncError, SyncRun
 from planning.models import WorkItem
 from tests.factories_work import held_elsewhere
@@ -161,7 +163,7 @@ def test_it_reads_everything_when_the_projects_change(fake, sync, settings, equa
 
 def test_it_joins_histories_that_are_spread_over_pages(fake, sync, equal, monkeypatch):
     fake.history_page_size = 7
-    monkeypatch.setattr(jira, "MAX_MOVES_HELD", 10)
+    monkeypatch.setattr(pages, "MAX_MOVES_HELD", 10)
     sync()
     equal()
     assert not WorkItem.objects.filter(is_history_complete=False).exists()
@@ -346,7 +348,7 @@ def test_it_refuses_a_second_run_at_once(fake, sync):
 
 def test_it_is_off_without_credentials(sync, settings):
     settings.JIRA_BASE_URL = ""
-    with pytest.raises(jira.NotConfigured):
+    with pytest.raises(NotConfigured):
         sync()
 
 
@@ -371,3 +373,21 @@ def test_it_sends_a_bearer_without_an_address(fake, sync, settings, monkeypatch)
     settings.JIRA_EMAIL = ""
     sync()
     assert seen[0] == "Bearer token-1"
+
+
+def test_a_later_run_reads_bad_items_again(fake, sync, equal):
+    fake.unreadable_histories = {fake.issues[3].id}
+    sync()
+    fake.unreadable_histories = set()
+    sync()
+    assert SyncError.objects.get().resolved_at is not None
+    equal()
+
+
+def test_bad_items_are_not_tried_for_ever(fake, sync):
+    fake.issues[3].broken = True
+    sync()
+    SyncError.objects.update(attempts=jira.MAX_ATTEMPTS)
+    fake.requests.clear()
+    sync()
+    assert not [b for _, _, b in fake.requests if b and "issue in" in b.get("jql", "")]

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from integrations import runs
 from integrations.errors import AlreadyRunning
 from integrations.jira import sync as jira
+from integrations.jira.config import NotConfigured
 from integrations.models import Source, SyncRun
 
 BAR_WIDTH = 30
@@ -37,7 +38,7 @@ class Command(BaseCommand):
         for _ in range(MAX_PAUSES):
             try:
                 run = jira.sync_jira(trigger=SyncRun.Trigger.COMMAND, full=full, progress=progress)
-            except (jira.NotConfigured, AlreadyRunning) as reason:
+            except (NotConfigured, AlreadyRunning) as reason:
                 self._leave(is_json, {"status": "skipped", "message": str(reason)}, str(reason))
             except KeyboardInterrupt:
                 raise CommandError("Stopped. The next run goes on from here.") from None
