@@ -40,10 +40,12 @@ def as_csv(lines: Iterable[Iterable[Any]]) -> Iterator[str]:
         yield writer.writerow([harmless(cell) for cell in line])
 
 
-def row_lines(rows: Iterable[Row], hidden: int) -> Iterator[tuple[Any, ...]]:
+def row_lines(rows: Iterable[Row], total: int) -> Iterator[tuple[Any, ...]]:
     """The rows behind a figure, and how many are counted but not shown to this reader."""
     yield HEADINGS
+    shown = 0
     for row in rows:
+        shown += 1
         yield (
             row.reference,
             row.title,
@@ -54,5 +56,5 @@ def row_lines(rows: Iterable[Row], hidden: int) -> Iterator[tuple[Any, ...]]:
             f"{working_days(row.seconds):.4f}",
             f"{working_days(row.waiting_seconds):.4f}",
         )
-    if hidden:
-        yield (f"{hidden} more counted, not shown to you",)
+    if shown < total:
+        yield (f"{total - shown} more counted, not shown to you",)

@@ -1,14 +1,18 @@
 """Read figures, and the rows they are made of."""
 
-from collections.abc import Iterable, Iterator
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from accounts.models import Team
 from intake.models import Request
@@ -16,7 +20,9 @@ from metrics.clock import WorkingSeconds
 from metrics.definitions import MIN_SAMPLE, TIME_TO_DECISION
 from metrics.models import Figure, Span
 from metrics.windows import DEFAULT_PERIOD, PERIODS
+from planning.models import Outcome
 from producthub.lib.periods import working_days
+from producthub.lib.tags import day, tag_html
 
 # Figures are computed every ten minutes; after two missed runs their age is worth a colour.
 STALE_MINUTES = 30
@@ -214,39 +220,58 @@ def report(*, team: Team | None, period: str) -> Report:
 # --- The rows behind it -----------------------------------------------------------------------
 
 SORTS = {"slow": "Slowest first", "fast": "Fastest first", "new": "Newest first"}
-_ORDER = {"slow": ["-elapsed", "-pk"], "fast": ["elapsed", "pk"], "new": ["-started_at", "-pk"]}
 
 
-def spans_of(figure: Figure, user: Any) -> QuerySet[Span]:
-    """The spans of a figure whose requests this person may see.
-
-    `elapsed` is working seconds from start to end, or to the figure's as-of time while open:
-    the numbers from which the figure was made.
-    """
+def spans_of(figure: Figure) -> QuerySet[Span]:
+    """The spans that a figure was made of; show them through `rows`, which knows the reader."""
     spans = Span.objects.filter(
         key=figure.key, started_at__gte=figure.starts_at, started_at__lt=figure.ends_at
     )
-    if figure.team_id is not None:
-        spans = spans.filter(team=figure.team_id)
-    return spans.filter(subject_id__in=Request.objects.visible_to(user).values("pk")).annotate(
-        elapsed=Coalesce(
-            "working_seconds",
-            WorkingSeconds(
-                F("started_at"),
-                Value(figure.as_of),
-                Coalesce("team__time_zone", Value(settings.TIME_ZONE)),
-            ),
-        )
+    return spans if figure.team_id is None else spans.filter(team=figure.team_id)
+
+
+def _elapsed(figure: Figure) -> Coalesce:
+    """Working seconds from start to end, or to the figure's as-of time while open: the numbers
+    from which the figure was made.
+    """
+    return Coalesce(
+        "working_seconds",
+        WorkingSeconds(
+            F("started_at"),
+            Value(figure.as_of),
+            Coalesce("team__time_zone", Value(settings.TIME_ZONE)),
+        ),
     )
 
 
-@dataclass(frozen=True)
+def page_of(figure: Figure, sort: str, start: int, stop: int) -> list[int]:
+    """Ids of the spans from one place to another in an order of `SORTS`.
+
+    Ended spans come by index in their order; open ones are few and worked out. Sorting both
+    together in the database would touch every row for any page.
+    """
+    spans = spans_of(figure)
+    if sort == "new":
+        return list(spans.order_by("-started_at", "-pk").values_list("pk", flat=True)[start:stop])
+    sign = "-" if sort == "slow" else ""
+    ended = spans.filter(ended_at__isnull=False).order_by(f"{sign}working_seconds", f"{sign}pk")
+    running = spans.filter(ended_at__isnull=True).annotate(elapsed=_elapsed(figure))
+    merged = heapq.merge(
+        ended.values_list("working_seconds", "pk")[:stop],
+        running.order_by(f"{sign}elapsed", f"{sign}pk").values_list("elapsed", "pk")[:stop],
+        reverse=sort == "slow",
+    )
+    return [pk for _, pk in islice(merged, start, stop)]
+
+
+OUTCOME_WORDS = dict(Outcome.choices)
+
+
+@dataclass(slots=True)
 class Row:
     """One request behind the figure; days are working days."""
 
     reference: str
-    title: str
-    url: str
     team: str
     started_at: datetime
     ended_at: datetime | None
@@ -254,57 +279,107 @@ class Row:
     seconds: int
     waiting_seconds: int
     is_asked: bool
+    title: str
+    url: str
 
     @property
-    def days(self) -> float | None:
-        return in_days(self.seconds)
+    def days(self) -> str:
+        """“8.4”, or “8.4 so far” while it is open."""
+        return f"{working_days(self.seconds):.1f}{'' if self.ended_at else ' so far'}"
 
     @property
-    def waiting_days(self) -> float | None:
-        return in_days(self.waiting_seconds)
+    def waited(self) -> str:
+        """Days of these that the requester took to answer."""
+        return f"{working_days(self.waiting_seconds):.1f}" if self.waiting_seconds else "–"
 
     @property
     def is_late(self) -> bool:
         """Longer than the target."""
         return self.seconds > TIME_TO_DECISION.target_seconds
 
+    @property
+    def sent_html(self) -> SafeString | str:
+        return day(self.started_at)
 
-def ordered(spans: QuerySet[Span], sort: str) -> QuerySet[Span]:
-    """Spans of `spans_of` in one of the orders of `SORTS`."""
-    return spans.order_by(*_ORDER[sort])
+    @property
+    def decision_html(self) -> SafeString:
+        """What was decided and when, or how it stands."""
+        if self.ended_at is not None:
+            return format_html(
+                "{}, {}", OUTCOME_WORDS.get(self.outcome, "Decided"), day(self.ended_at)
+            )
+        if self.is_asked:
+            return tag_html("Waiting for an answer", "warn", "msg")
+        return tag_html("Open", "info", "clock")
 
 
-def rows(spans: Iterable[Span], user: Any) -> list[Row]:
-    """What is shown of these spans; two queries."""
+def values_of(figure: Figure, spans: QuerySet[Span]) -> QuerySet[Span, tuple[Any, ...]]:
+    """What `rows` needs of spans of a figure."""
+    return spans.values_list(
+        "pk",
+        "subject_id",
+        "reference",
+        "team__name",
+        "started_at",
+        "ended_at",
+        "outcome",
+        _elapsed(figure),
+        "waiting_seconds",
+        "waiting_since",
+    )
+
+
+def rows_by_id(figure: Figure, ids: Sequence[int], user: Any) -> list[Row]:
+    """`rows` of these spans, in the order of the ids; two queries."""
+    place = {pk: index for index, pk in enumerate(ids)}
+    held = values_of(figure, Span.objects.filter(pk__in=ids))
+    return rows(sorted(held, key=lambda span: place[span[0]]), user)
+
+
+def rows(spans: Iterable[tuple[Any, ...]], user: Any) -> list[Row]:
+    """What a person may see of these spans, in their order: fewer than given where a request
+    is hidden from them. One query beside the spans' own.
+    """
     held = list(spans)
-    items = {
-        item.pk: item
-        for item in Request.objects.visible_to(user)
-        .filter(pk__in=[span.subject_id for span in held])
-        .only("pk", "number", "title")
+    seen = {
+        pk: (title, number)
+        for pk, title, number in Request.objects.visible_to(user)
+        .filter(pk__in=[span[1] for span in held])
+        .values_list("pk", "title", "number")
     }
-    teams = dict(Team.objects.values_list("pk", "name"))
     return [
         Row(
-            reference=span.reference,
-            title=items[span.subject_id].title,
-            url=items[span.subject_id].get_absolute_url(),
-            team=teams.get(span.team_id, "") if span.team_id else "",
-            started_at=span.started_at,
-            ended_at=span.ended_at,
-            outcome=span.outcome,
-            seconds=span.elapsed,  # type: ignore[attr-defined]
-            waiting_seconds=span.waiting_seconds,
-            is_asked=span.waiting_since is not None,
+            reference=reference,
+            team=team or "",
+            started_at=started_at,
+            ended_at=ended_at,
+            outcome=outcome,
+            seconds=elapsed,
+            waiting_seconds=waiting,
+            is_asked=since is not None,
+            title=seen[subject][0],
+            url=f"/requests/{seen[subject][1]}/",
         )
-        for span in held
-        if span.subject_id in items
+        for (
+            _,
+            subject,
+            reference,
+            team,
+            started_at,
+            ended_at,
+            outcome,
+            elapsed,
+            waiting,
+            since,
+        ) in held
+        if subject in seen
     ]
 
 
-def all_rows(spans: QuerySet[Span], user: Any) -> Iterator[Row]:
-    """Every row, a thousand at a time, for exports."""
-    held: list[Span] = []
+def all_rows(figure: Figure, user: Any) -> Iterator[Row]:
+    """Every row that a person may see, oldest first, a thousand at a time, for exports."""
+    spans = values_of(figure, spans_of(figure).order_by("started_at", "pk"))
+    held: list[tuple[Any, ...]] = []
     for span in spans.iterator(chunk_size=EXPORT_CHUNK):
         held.append(span)
         if len(held) == EXPORT_CHUNK:

@@ -46,6 +46,18 @@ class Span(models.Model):
             ),
             # the same, of one team
             models.Index(fields=["key", "team", "started_at"], name="span_team"),
+            # slowest or fastest first: the few that a page shows, without sorting all
+            models.Index(
+                fields=["key", "-working_seconds", "-id"],
+                name="span_length",
+                condition=models.Q(ended_at__isnull=False),
+            ),
+            # those still open, whose time is worked out when it is asked for
+            models.Index(
+                fields=["key", "started_at"],
+                name="span_open",
+                condition=models.Q(ended_at__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -86,7 +86,8 @@ def test_what_a_reader_may_not_see_is_counted_and_not_shown(signed_in, outsider,
     titles = [row.title for row in listed(response)]
     assert len(titles) == 25
     assert "Wish number 3" not in titles
-    assert "2 more requests count in these figures and are not shown" in response.content.decode()
+    page = response.content.decode()
+    assert "2 more requests on this page count in these figures and are not shown" in page
 
 
 def test_slowest_come_first_and_the_order_can_be_changed(signed_in, pm, history):
