@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import is_product_ops, require
@@ -43,6 +44,7 @@ def _page(request: HttpRequest, *, said: str = "", trouble: str = "") -> HttpRes
         "unmapped": unmapped,
         "runs": [_dressed(run) for run in shown],
         "only_problems": only_problems,
+        "address": reverse("integrations:index") + ("?only=errors" if only_problems else ""),
         "errors": errors[: selectors.SHOWN_ERRORS],
         "has_more_errors": len(errors) > selectors.SHOWN_ERRORS,
         "said": said,

@@ -202,10 +202,16 @@ WHERE finished_at >= %(start)s AND finished_at <= %(now)s AND deleted_at IS NULL
 
 
 def flow_figures() -> FlowFigures:
-    """The figures and filter choices of the work page, at most CACHE_SECONDS old."""
-    return cache.get_or_set("planning:flow-figures", _flow_figures, CACHE_SECONDS) or (
-        _flow_figures()
-    )
+    """The figures and filter choices of the work page, at most CACHE_SECONDS old.
+
+    An empty page is not kept: the first items show at once.
+    """
+    known: FlowFigures | None = cache.get("planning:flow-figures")
+    if known is None:
+        known = _flow_figures()
+        if known.total:
+            cache.set("planning:flow-figures", known, CACHE_SECONDS)
+    return known
 
 
 def _flow_figures() -> FlowFigures:
@@ -329,8 +335,12 @@ def work_totals() -> tuple[int, int]:
     Unmapped are those whose status neither its category nor a flow rule knows. At most
     CACHE_SECONDS old.
     """
-    counted = cache.get_or_set("planning:work-totals", _work_totals, CACHE_SECONDS)
-    return counted or _work_totals()
+    known: tuple[int, int] | None = cache.get("planning:work-totals")
+    if known is None:
+        known = _work_totals()
+        if known[0]:
+            cache.set("planning:work-totals", known, CACHE_SECONDS)
+    return known
 
 
 def _work_totals() -> tuple[int, int]:

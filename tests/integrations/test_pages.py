@@ -83,6 +83,7 @@ def test_sync_now_answers_with_the_fragment(ops, connected, queued):
     page = answer.content.decode()
     assert page.lstrip().startswith('<div id="sources"')
     assert 'data-said="The sync was started."' in page
+    assert 'hx-get="/integrations/"' in page
 
 
 def test_sync_now_says_when_the_queue_is_away(ops, connected, monkeypatch):

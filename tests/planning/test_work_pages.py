@@ -44,6 +44,12 @@ def test_an_empty_list_says_how_it_fills(reader, signed_in, opsadmin):
     assert 'href="/integrations/"' in text(signed_in(opsadmin).get("/work/"))
 
 
+def test_the_first_items_show_at_once(reader):
+    reader.get("/work/")
+    make_work_item(title="The first of all")
+    assert "The first of all" in text(reader.get("/work/"))
+
+
 def test_a_connected_but_empty_list_waits(reader, settings):
     settings.JIRA_BASE_URL, settings.JIRA_API_TOKEN = "http://127.0.0.1:9", "t"
     assert "Nothing has come from Jira yet" in text(reader.get("/work/"))
