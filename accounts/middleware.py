@@ -6,6 +6,7 @@ from typing import Any
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -29,6 +30,11 @@ _OPEN_NAMES = {
 }
 
 
+def is_open(view_func: Any) -> bool:
+    """Whether a view is for everyone, so that nobody needs to know who asks."""
+    return not getattr(view_func, "login_required", True)
+
+
 def move_to(request: HttpRequest, address: str) -> HttpResponse:
     """A redirect of the whole page; htmx would otherwise put the target into a part of it."""
     if request.headers.get("HX-Request") == "true":
@@ -49,6 +55,15 @@ def _page_of(request: HttpRequest) -> str:
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):
     """Django's, for htmx too: an ended session leads the page, not a part of it, to sign-in."""
+
+    def process_view(
+        self, request: HttpRequest, view_func: Any, view_args: Any, view_kwargs: Any
+    ) -> HttpResponseBase | None:
+        # Before Django's own look at the user, which costs a query: what is open to everyone,
+        # like health checks, must answer without a database.
+        if is_open(view_func):
+            return None
+        return super().process_view(request, view_func, view_args, view_kwargs)
 
     def handle_no_permission(  # type: ignore[override]  # Django knows redirects only
         self, request: HttpRequest, view_func: Any
@@ -74,8 +89,7 @@ class TimeZoneMiddleware:
     def process_view(
         self, request: HttpRequest, view_func: Any, args: Any, kwargs: Any
     ) -> HttpResponse | None:
-        # Views for everyone, like health checks, must not look up who asks.
-        if getattr(view_func, "login_required", True) and isinstance(request.user, User):
+        if not is_open(view_func) and isinstance(request.user, User):
             timezone.activate(request.user.zone)
         return None
 
@@ -92,6 +106,8 @@ class SecondFactorMiddleware:
     def process_view(
         self, request: HttpRequest, view_func: Any, args: Any, kwargs: Any
     ) -> HttpResponse | None:
+        if is_open(view_func):
+            return None
         user = request.user
         if not is_second_factor_required(user):
             return None

@@ -3,6 +3,7 @@ from allauth.account.models import EmailAddress
 from django.core import mail
 
 from tests.factories import make_user
+from tests.frame.test_headers import addresses
 
 PASSWORD = "a few words in a row"
 
@@ -138,3 +139,16 @@ def test_an_ended_session_leads_the_whole_page_to_sign_in(client, db):
     response = client.get("/teams/", headers=headers)
     assert response.status_code == 200
     assert response["HX-Redirect"] == "/accounts/login/?next=%2Fteams%2F%3Fa%3Db"
+
+
+def test_whatever_a_stranger_reaches_looks_like_ours(client, db):
+    reached = 0
+    for address in sorted(set(addresses())):
+        if not address.startswith("/accounts/"):
+            continue
+        response = client.get(address, follow=True)
+        text = response.content.decode()
+        assert 'class="brand"' in text, address
+        assert "css/app.css" in text, address
+        reached += 1
+    assert reached > 25

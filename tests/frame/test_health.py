@@ -60,3 +60,17 @@ def test_an_absent_broker_is_named_within_seconds(client, db, settings, address)
     assert checks["broker"].startswith("unreachable")
     assert checks["database"] == "ok"
     assert "hunter2" not in response.content.decode()
+
+
+def test_signed_in_readers_learn_what_is_missing_too(ada, signed_in, monkeypatch):
+    browser = signed_in(ada)
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise OperationalError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "cursor", refuse)
+        assert browser.get("/healthz").status_code == 200
+        response = browser.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["checks"]["database"] == "unreachable (OperationalError)"
