@@ -19,7 +19,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return context
-    counts = SimpleLazyObject(lambda: shell_counts(user))
+    counts: Any = SimpleLazyObject(lambda: shell_counts(user))
     return {
         **context,
         "home_url": "/",

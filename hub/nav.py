@@ -1,6 +1,6 @@
 """The side bar: what stands where, and who sees it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -91,7 +91,7 @@ def _with_addresses() -> tuple[Group, ...]:
     )
 
 
-def navigation(user: Any, path: str, counts: dict[str, int]) -> list[Group]:
+def navigation(user: Any, path: str, counts: Mapping[str, int]) -> list[Group]:
     """The side bar for one reader, with counts, the entry of `path` marked as current.
 
     The longest address that begins the path wins, so `/requests/mine/` is not also `/`.

@@ -118,7 +118,7 @@ class Finished:
 
 def finished_lately(limit: int = 5) -> list[Finished]:
     """The work items that were finished last, as the tracker says; one query."""
-    done = WorkItem.objects.filter(finished_at__isnull=False, deleted_at__isnull=True)
+    done: Any = WorkItem.objects.filter(finished_at__isnull=False, deleted_at__isnull=True)
     return [
         Finished(*values)
         for values in done.order_by("-finished_at").values_list(

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.http import SignedInRequest
 from accounts.permissions import is_pm
 from hub import selectors
 from metrics.charts import sparkline
@@ -16,7 +17,7 @@ from producthub.lib.htmx import see_other
 
 
 @require_safe
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: SignedInRequest) -> HttpResponse:
     """What needs me, my requests, the first measure, work that finished, tools and teams."""
     needs = selectors.needs(request.user)
     measure = headline()
@@ -36,7 +37,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def theme(request: HttpRequest) -> HttpResponse:
+def theme(request: SignedInRequest) -> HttpResponse:
     """Switch light and dark without scripts; the cookie is what base.html reads."""
     chosen = "light" if request.COOKIES.get("theme", "") == "dark" else "dark"
     target = request.POST.get("next", "/")

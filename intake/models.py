@@ -202,7 +202,7 @@ class Request(models.Model):
     @property
     def kind_icon(self) -> str:
         """Icon of its kind."""
-        return KIND_ICONS[self.kind]
+        return KIND_ICONS[Kind(self.kind)]
 
 
 KIND_ICONS = {Kind.IDEA: "bulb", Kind.PROBLEM: "bug", Kind.DATA: "data", Kind.HELP: "help"}

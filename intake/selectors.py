@@ -95,8 +95,8 @@ ROW_FIELDS = (
 )
 
 
-def rows(requests: QuerySet[Request]) -> list[RequestRow]:
-    """The lines of a list, in one query."""
+def rows(requests: Any) -> list[RequestRow]:
+    """The lines of a list of requests (a queryset or a slice of one), in one query."""
     return [RequestRow(*values) for values in requests.values_list(*ROW_FIELDS)]
 
 

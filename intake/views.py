@@ -10,7 +10,6 @@ from django.core.paginator import Paginator
 from django.db.models import Prefetch
 from django.http import (
     Http404,
-    HttpRequest,
     HttpResponse,
     HttpResponsePermanentRedirect,
     QueryDict,
@@ -21,6 +20,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.http import SignedInRequest
 from accounts.models import Team
 from intake import selectors, services
 from intake.forms import (
@@ -41,7 +41,7 @@ PAGE_SIZE = 50
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def request_new(request: HttpRequest) -> HttpResponse:
+def request_new(request: SignedInRequest) -> HttpResponse:
     """The form; what was typed stays when something needs a change."""
     if request.method == "POST":
         form = RequestForm(request.POST)
@@ -59,7 +59,7 @@ def request_new(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def request_mine(request: HttpRequest) -> HttpResponse:
+def request_mine(request: SignedInRequest) -> HttpResponse:
     """What I asked for, with state, owner and last news."""
     items = selectors.my_requests(request.user)
     pages = Paginator(items, PAGE_SIZE)
@@ -73,20 +73,20 @@ def request_mine(request: HttpRequest) -> HttpResponse:
     return render(request, "intake/mine.html", context)
 
 
-def request_by_reference(request: HttpRequest, number: str) -> HttpResponse:
+def request_by_reference(request: SignedInRequest, number: str) -> HttpResponse:
     """REQ-142 is what people say: lead to the page."""
     return HttpResponsePermanentRedirect(reverse("intake:request", args=[int(number)]))
 
 
 @require_safe
-def request_detail(request: HttpRequest, number: int) -> HttpResponse:
+def request_detail(request: SignedInRequest, number: int) -> HttpResponse:
     """One request: its way, the problem, the decision with its reason, everything said."""
     item = _visible(request, number)
     return page(request, "intake/request.html", "intake/_request.html", _detail(request, item))
 
 
 @require_safe
-def request_form(request: HttpRequest, number: int, name: str) -> HttpResponse:
+def request_form(request: SignedInRequest, number: int, name: str) -> HttpResponse:
     """One form of the queue's preview, fetched when it is opened: it costs the queue nothing."""
     _require_pm(request)
     item = _visible(request, number)
@@ -100,7 +100,7 @@ def request_form(request: HttpRequest, number: int, name: str) -> HttpResponse:
 
 
 @require_POST
-def request_triage(request: HttpRequest, number: int) -> HttpResponse:
+def request_triage(request: SignedInRequest, number: int) -> HttpResponse:
     """Route to a team and an owner."""
     _require_pm(request)
     return _act(
@@ -113,7 +113,7 @@ def request_triage(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_POST
-def request_take(request: HttpRequest, number: int) -> HttpResponse:
+def request_take(request: SignedInRequest, number: int) -> HttpResponse:
     """Assign to me, in one press; the team stays, or becomes mine."""
     _require_pm(request)
     item = _visible(request, number)
@@ -137,7 +137,7 @@ def request_take(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_POST
-def request_ask(request: HttpRequest, number: int) -> HttpResponse:
+def request_ask(request: SignedInRequest, number: int) -> HttpResponse:
     """Ask the requester."""
     _require_pm(request)
     return _act(
@@ -150,7 +150,7 @@ def request_ask(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_POST
-def request_answer(request: HttpRequest, number: int) -> HttpResponse:
+def request_answer(request: SignedInRequest, number: int) -> HttpResponse:
     """Answer the open question."""
     return _act(
         request,
@@ -162,7 +162,7 @@ def request_answer(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_POST
-def request_comment(request: HttpRequest, number: int) -> HttpResponse:
+def request_comment(request: SignedInRequest, number: int) -> HttpResponse:
     """Say something."""
     return _act(
         request,
@@ -174,7 +174,7 @@ def request_comment(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_POST
-def request_decide(request: HttpRequest, number: int) -> HttpResponse:
+def request_decide(request: SignedInRequest, number: int) -> HttpResponse:
     """Record the decision with its reason."""
     _require_pm(request)
     return _act(
@@ -187,7 +187,7 @@ def request_decide(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_POST
-def request_ship(request: HttpRequest, number: int) -> HttpResponse:
+def request_ship(request: SignedInRequest, number: int) -> HttpResponse:
     """Mark as delivered."""
     _require_pm(request)
     return _act(
@@ -200,14 +200,14 @@ def request_ship(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_safe
-def triage(request: HttpRequest) -> HttpResponse:
+def triage(request: SignedInRequest) -> HttpResponse:
     """The queue by promise, with a preview; all of its state is in the address."""
     _require_pm(request)
     return page(request, "intake/triage.html", "intake/_triage.html", _queue(request, request.GET))
 
 
 # --- Shared by the views ----------------------------------------------------------------------
-def _visible(request: HttpRequest, number: int) -> Request:
+def _visible(request: SignedInRequest, number: int) -> Request:
     items = Request.objects.visible_to(request.user).select_related(
         "requester", "owner", "team", "decision", "decision__decided_by", "asked_by"
     )
@@ -215,18 +215,18 @@ def _visible(request: HttpRequest, number: int) -> Request:
     return get_object_or_404(items.defer("search_vector"), number=number)
 
 
-def _require_pm(request: HttpRequest) -> None:
+def _require_pm(request: SignedInRequest) -> None:
     if not can_triage(request.user):
         raise PermissionDenied("Triage is for product managers. You see your own requests instead.")
 
 
-def _said(request: HttpRequest, text: str, *, to: Any) -> HttpResponse:
+def _said(request: SignedInRequest, text: str, *, to: Any) -> HttpResponse:
     messages.success(request, text)
     return see_other(to)
 
 
 def _act(
-    request: HttpRequest,
+    request: SignedInRequest,
     number: int,
     form: HubForm,
     call: Callable[[Request, dict[str, Any]], Any],
@@ -281,7 +281,7 @@ _FORM_NAMES: dict[type[HubForm], str] = {
 }
 
 
-def _forms(request: HttpRequest, item: Request, bound: HubForm | None) -> dict[str, Any]:
+def _forms(request: SignedInRequest, item: Request, bound: HubForm | None) -> dict[str, Any]:
     """The forms this reader may use on this request, the posted one with its errors."""
     user = request.user
     forms: dict[str, HubForm] = {"comment": CommentForm()}
@@ -309,7 +309,9 @@ def _forms(request: HttpRequest, item: Request, bound: HubForm | None) -> dict[s
     return {"forms": forms, "bound": bound}
 
 
-def _detail(request: HttpRequest, item: Request, bound: HubForm | None = None) -> dict[str, Any]:
+def _detail(
+    request: SignedInRequest, item: Request, bound: HubForm | None = None
+) -> dict[str, Any]:
     return {
         "item": item,
         "steps": selectors.steps(item),
@@ -324,7 +326,11 @@ def _detail(request: HttpRequest, item: Request, bound: HubForm | None = None) -
 
 
 def _queue(
-    request: HttpRequest, query: Any, *, item: Request | None = None, bound: HubForm | None = None
+    request: SignedInRequest,
+    query: Any,
+    *,
+    item: Request | None = None,
+    bound: HubForm | None = None,
 ) -> dict[str, Any]:
     view = query.get("view", "")
     view = view if view in selectors.VIEWS else "triage"

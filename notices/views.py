@@ -1,10 +1,11 @@
 """The inbox."""
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.http import SignedInRequest
 from notices import services
 from notices.models import Notice
 from notices.selectors import inbox_for
@@ -14,7 +15,7 @@ PAGE_SIZE = 50
 
 
 @require_safe
-def inbox(request: HttpRequest) -> HttpResponse:
+def inbox(request: SignedInRequest) -> HttpResponse:
     """Everything the hub told me, newest first; unread ones stand out."""
     only_unread = request.GET.get("show") == "unread"
     notices = inbox_for(request.user)
@@ -26,7 +27,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def notice_open(request: HttpRequest, pk: int) -> HttpResponse:
+def notice_open(request: SignedInRequest, pk: int) -> HttpResponse:
     """Mark as read and lead to what it is about."""
     notice = get_object_or_404(Notice, pk=pk, recipient=request.user)
     services.mark_read(user=request.user, notice_ids=[notice.pk])
@@ -34,7 +35,7 @@ def notice_open(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def read_all(request: HttpRequest) -> HttpResponse:
+def read_all(request: SignedInRequest) -> HttpResponse:
     """Mark everything as read."""
     services.mark_read(user=request.user)
     return see_other("notices:inbox")
