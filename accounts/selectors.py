@@ -4,27 +4,30 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from accounts.models import Membership, Role, Team, User
 
-PEOPLE_PER_PAGE = 50
+ROWS_PER_PAGE = 50
+FACES_PER_TEAM = 5
 
 
 @dataclass
 class TeamCard:
-    """A team with who is in it today."""
+    """A team with how many are in it today, and the first faces."""
 
     team: Team
-    members: list[User] = field(default_factory=list)
+    count: int = 0
+    faces: list[User] = field(default_factory=list)
 
     @property
     def shown(self) -> list[User]:
         """The lead first, then as many faces as fit a card."""
-        others = [person for person in self.members if person.pk != self.team.lead_id]
+        others = [person for person in self.faces if person.pk != self.team.lead_id]
         lead = [self.team.lead] if self.team.lead else []
-        return [*lead, *others][:5]
+        return [*lead, *others][:FACES_PER_TEAM]
 
 
 def active_teams() -> QuerySet[Team]:
@@ -32,18 +35,18 @@ def active_teams() -> QuerySet[Team]:
     return Team.objects.filter(is_active=True).select_related("lead").order_by("name")
 
 
-def team_cards() -> list[TeamCard]:
-    """All teams with their members of today; two queries whatever their number."""
-    people: dict[int, list[User]] = defaultdict(list)
-    memberships = (
-        Membership.objects.current()
-        .filter(user__is_active=True, team__is_active=True)
-        .select_related("user")
-        .order_by("user__name")
-    )
-    for membership in memberships:
-        people[membership.team_id].append(membership.user)
-    return [TeamCard(team, people[team.pk]) for team in active_teams()]
+def team_cards(teams: list[Team]) -> list[TeamCard]:
+    """These teams with their people of today; two queries, a few rows a team however large."""
+    cards = {team.pk: TeamCard(team) for team in teams}
+    present = Membership.objects.current().filter(team__in=cards, user__is_active=True)
+    counted = present.order_by().values("team").annotate(n=Count("pk"))
+    for team_id, count in counted.values_list("team", "n"):
+        cards[team_id].count = count
+    place = Window(RowNumber(), partition_by=F("team"), order_by=[F("user__name"), F("pk")])
+    first = present.annotate(place=place).filter(place__lte=FACES_PER_TEAM)
+    for membership in first.select_related("user").order_by("team", "place"):
+        cards[membership.team_id].faces.append(membership.user)
+    return list(cards.values())
 
 
 def members_of(team: Team) -> QuerySet[Membership]:

@@ -19,7 +19,14 @@ YEAR_SECONDS = 31_536_000
 @require_safe
 def teams(request: HttpRequest) -> HttpResponse:
     """Who owns what, and where to ask."""
-    context = {"cards": selectors.team_cards(), "people_count": selectors.people_count()}
+    page = Paginator(selectors.active_teams(), selectors.ROWS_PER_PAGE).get_page(
+        request.GET.get("page")
+    )
+    context = {
+        "page": page,
+        "cards": selectors.team_cards(list(page.object_list)),
+        "people_count": selectors.people_count(),
+    }
     return render(request, "accounts/teams.html", context)
 
 
@@ -42,7 +49,7 @@ def people(request: HttpRequest) -> HttpResponse:
     active = list(selectors.active_teams())
     chosen = next((item for item in active if item.slug == request.GET.get("team")), None)
     found = selectors.people_list(text, chosen)
-    page = Paginator(found, selectors.PEOPLE_PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(found, selectors.ROWS_PER_PAGE).get_page(request.GET.get("page"))
     rows = list(page.object_list)
     belongs = selectors.teams_of(rows)
     kept = request.GET.copy()

@@ -34,8 +34,27 @@ def test_teams_show_lead_area_and_channel(pm, team, ada, signed_in):
     text = signed_in(ada).get("/teams/").content.decode()
     for words in ("Dispatch", "Tomasz Wieczorek", "Planning board, routes", "#dispatch"):
         assert words in text
-    assert "One team" in text or "1 team" in text
+    assert "1 team, 2 people" in text
     assert "Gone" not in text
+
+
+def test_a_large_team_shows_its_lead_and_few_faces(pm, team, ada, signed_in):
+    for number in range(20):
+        make_membership(make_user(name=f"Aa Member {number:02}"), team)
+    (card,) = selectors.team_cards([team])
+    assert card.count == 21
+    assert [person.name for person in card.shown] == [
+        "Tomasz Wieczorek",
+        *(f"Aa Member {number:02}" for number in range(4)),
+    ]
+
+
+def test_teams_come_fifty_a_page(ada, signed_in):
+    for _ in range(51):
+        make_team()
+    text = signed_in(ada).get("/teams/").content.decode()
+    assert "1 to 50 of 51 teams" in text
+    assert 'href="?page=2"' in text
 
 
 def test_no_teams_yet_says_how_it_starts(ada, opsadmin, signed_in):

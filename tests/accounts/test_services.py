@@ -1,9 +1,11 @@
 """Accounts change through services: who may, one event each, never the last admin."""
 
+import threading
 from datetime import date, timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import connection
 from django.utils import timezone
 
 from accounts import services
@@ -92,6 +94,33 @@ def test_the_last_active_admin_stays(admin, db):
     services.change_role(user=admin, role=Role.PM, actor=other)
     admin.refresh_from_db()
     assert admin.role == Role.PM
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_admins_who_lower_each_other_at_once(db):
+    first, second = make_user(role=Role.ADMIN), make_user(role=Role.ADMIN)
+    both = threading.Barrier(2)
+    outcomes = []
+
+    def lower(actor, target):
+        try:
+            both.wait(timeout=5)
+            services.change_role(user=target, role=Role.PM, actor=actor)
+            outcomes.append("done")
+        except (services.LastAdmin, PermissionDenied) as refusal:
+            outcomes.append(type(refusal).__name__)
+        finally:
+            connection.close()
+
+    threads = [
+        threading.Thread(target=lower, args=pair) for pair in ((first, second), (second, first))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=15)
+    assert sorted(outcomes) == ["LastAdmin", "done"]
+    assert User.objects.filter(role=Role.ADMIN).count() == 1
 
 
 # --- deactivate, anonymise --------------------------------------------------------------------

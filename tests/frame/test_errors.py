@@ -14,7 +14,7 @@ def broken(monkeypatch):
     """`broken(error)` makes the team page fail with that error."""
 
     def arrange(error):
-        def fail():
+        def fail(*args: object) -> None:
             raise error
 
         monkeypatch.setattr("accounts.selectors.team_cards", fail)

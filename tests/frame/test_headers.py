@@ -62,7 +62,7 @@ def test_every_answer_carries_the_policy(client, ada, admin, signed_in, role):
 
 
 def test_errors_carry_it_too(client, ada, signed_in, monkeypatch):
-    def fail() -> None:
+    def fail(*args: object) -> None:
         raise RuntimeError
 
     monkeypatch.setattr("accounts.selectors.team_cards", fail)
