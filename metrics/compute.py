@@ -227,9 +227,9 @@ def _drop_orphans(definition: Definition) -> int:
 
 @dataclass
 class Sample:
-    """The spans of one team in order of their start."""
+    """The spans of one team in order of their start, in whole seconds since 1970."""
 
-    starts: list[datetime] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
     rows: list[tuple[int | None, int, int]] = field(default_factory=list)
 
 
@@ -252,8 +252,8 @@ def summarise(rows: list[tuple[int | None, int, int]]) -> Summary:
     All values are None below `MIN_SAMPLE` decisions; the median and the slowest tenth also where
     so many are open that they cannot be told yet.
     """
-    ended = sorted(row[0] for row in rows if row[0] is not None)
-    running = sorted(row[1] for row in rows if row[0] is None)
+    ended = sorted([worked for worked, _, _ in rows if worked is not None])
+    running = sorted([so_far for worked, so_far, _ in rows if worked is None])
     is_enough = len(ended) >= MIN_SAMPLE
     return Summary(
         value=quantile(ended, running, 0.5) if is_enough else None,
@@ -262,7 +262,7 @@ def summarise(rows: list[tuple[int | None, int, int]]) -> Summary:
         n_decided=len(ended),
         n_open=len(running),
         working_sum=sum(ended),
-        waiting_sum=sum(row[2] for row in rows if row[0] is not None),
+        waiting_sum=sum([waited for worked, _, waited in rows if worked is not None]),
     )
 
 
@@ -311,17 +311,18 @@ def _samples(
     samples: defaultdict[int | None, Sample] = defaultdict(Sample)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT team_id, started_at, working_seconds,"
+            "SELECT team_id, floor(extract(epoch FROM started_at))::bigint, working_seconds,"
             f" CASE WHEN working_seconds IS NULL THEN {so_far} ELSE 0 END, waiting_seconds"
             f" FROM {Span._meta.db_table} span"
             " LEFT JOIN accounts_team team ON team.id = span.team_id"
             " WHERE key = %(key)s AND started_at >= %(since)s ORDER BY started_at",
             {"key": definition.key, "since": since, "as_of": as_of, "zone": settings.TIME_ZONE},
         )
-        for team, started_at, *row in cursor.fetchall():
+        for team, started_at, worked, so_far_now, waited in cursor.fetchall():
+            row = (worked, so_far_now, waited)
             for holder in (None, team) if team is not None else (None,):
                 samples[holder].starts.append(started_at)
-                samples[holder].rows.append(tuple(row))
+                samples[holder].rows.append(row)
     return samples
 
 
@@ -333,8 +334,8 @@ def _figure(
     as_of: datetime,
     now: datetime,
 ) -> Figure:
-    first = bisect_left(sample.starts, window.starts_at)
-    after = bisect_left(sample.starts, window.ends_at)
+    first = bisect_left(sample.starts, window.starts_at.timestamp())
+    after = bisect_left(sample.starts, window.ends_at.timestamp())
     return Figure(
         key=definition.key,
         team_id=team,
