@@ -19,7 +19,7 @@ from intake.models import Request
 from metrics.clock import WorkingSeconds
 from metrics.definitions import MIN_SAMPLE, TIME_TO_DECISION
 from metrics.models import Figure, Span
-from metrics.windows import DEFAULT_PERIOD, PERIODS
+from metrics.windows import DEFAULT_PERIOD, PERIODS, company_date
 from planning.models import Outcome
 from producthub.lib.periods import working_days
 from producthub.lib.tags import day, tag_html
@@ -101,7 +101,7 @@ def _points(figures: Iterable[Figure], prefix: str) -> list[Point]:
     return [
         Point(
             label=_label(figure),
-            starts_on=timezone.localdate(figure.starts_at),
+            starts_on=company_date(figure.starts_at),
             median=in_days(figure.value),
             slowest=in_days(figure.slowest_tenth),
             n_decided=figure.n_decided,
@@ -113,7 +113,7 @@ def _points(figures: Iterable[Figure], prefix: str) -> list[Point]:
 
 
 def _label(figure: Figure) -> str:
-    first = timezone.localdate(figure.starts_at)
+    first = company_date(figure.starts_at)
     return f"{first:%b}" if figure.period.startswith("month:") else f"{first.day} {first:%b}"
 
 

@@ -6,6 +6,11 @@ from datetime import date, datetime, time, timedelta
 from django.utils import timezone
 
 
+def company_date(moment: datetime) -> date:
+    """The day on the company's calendar: windows are the same for every reader."""
+    return timezone.localdate(moment, timezone.get_default_timezone())
+
+
 @dataclass(frozen=True)
 class Window:
     """From a local midnight (inclusive) to another (exclusive)."""
@@ -18,7 +23,7 @@ class Window:
     @property
     def starts_on(self) -> date:
         """Its first day."""
-        return timezone.localdate(self.starts_at)
+        return company_date(self.starts_at)
 
 
 # Key, name, and the trend that goes with it.
@@ -49,7 +54,7 @@ def add_months(day: date, months: int) -> date:
 
 def periods(as_of: datetime) -> list[Window]:
     """The periods a reader may choose, as they stand at a moment; all end after its day."""
-    today = timezone.localdate(as_of)
+    today = company_date(as_of)
     after = today + timedelta(days=1)
     first = {
         "30d": today - timedelta(days=29),
@@ -62,7 +67,7 @@ def periods(as_of: datetime) -> list[Window]:
 
 def buckets(as_of: datetime, size: str) -> list[Window]:
     """The weeks or months of the trend, oldest first; the last one is still running."""
-    today = timezone.localdate(as_of)
+    today = company_date(as_of)
     if size == "week":
         monday = today - timedelta(days=today.weekday())
         starts = [monday - timedelta(weeks=back) for back in range(WEEKS - 1, -2, -1)]
