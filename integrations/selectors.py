@@ -10,6 +10,7 @@ from django_celery_beat.models import PeriodicTask
 
 from integrations.jira.config import fingerprint, jira_config
 from integrations.models import Source, SourceState, SyncError, SyncRun
+from integrations.runs import is_held
 from planning.freshness import Freshness
 
 # Three missed runs: past this a source is called stale.
@@ -94,11 +95,7 @@ class SourceCard:
     strip: list[StripBar] = field(default_factory=list)
     fine: int = 0
     troubled: int = 0
-
-    @property
-    def is_running(self) -> bool:
-        run = self.state.last_run if self.state else None
-        return run is not None and run.status == SyncRun.Status.RUNNING
+    is_running: bool = False
 
 
 def jira_card(runs: list[SyncRun], now: datetime | None = None) -> SourceCard:
@@ -113,6 +110,13 @@ def jira_card(runs: list[SyncRun], now: datetime | None = None) -> SourceCard:
     strip = _strip(runs[:STRIP_RUNS])
     fine = sum(not bar.css for bar in strip)
     refused = state is not None and state.refused_credentials == fingerprint(config)
+    last_run = state.last_run if state is not None else None
+    # A killed worker leaves its run open, but not the lock.
+    is_running = (
+        last_run is not None
+        and last_run.status == SyncRun.Status.RUNNING
+        and is_held(Source.JIRA.value)
+    )
     next_run, next_run_at = _next_run(state, runs, refused, now)
     return SourceCard(
         Source.JIRA.value,
@@ -120,7 +124,7 @@ def jira_card(runs: list[SyncRun], now: datetime | None = None) -> SourceCard:
         glyph,
         noun,
         True,
-        _health(state, refused, now),
+        _health(state, refused, is_running, now),
         state=state,
         behind=_behind(state.watermark_at if state else None, now),
         next_run=next_run,
@@ -128,10 +132,11 @@ def jira_card(runs: list[SyncRun], now: datetime | None = None) -> SourceCard:
         strip=strip,
         fine=fine,
         troubled=len(strip) - fine,
+        is_running=is_running,
     )
 
 
-def _health(state: SourceState | None, refused: bool, now: datetime) -> Health:
+def _health(state: SourceState | None, refused: bool, is_running: bool, now: datetime) -> Health:
     run = state.last_run if state else None
     if state is None or run is None:
         return Health("Not yet read", "info", "clock", "The first sync has not started yet.")
@@ -141,6 +146,11 @@ def _health(state: SourceState | None, refused: bool, now: datetime) -> Health:
         return Health("Failing", "bad", "alert", run.message)
     if run.status == SyncRun.Status.WAITING:
         return Health("Delayed", "warn", "clock", run.message)
+    if run.status == SyncRun.Status.INTERRUPTED or (
+        run.status == SyncRun.Status.RUNNING and not is_running
+    ):
+        sentence = "The last run was stopped before its end. The next one goes on from there."
+        return Health("Interrupted", "warn", "alert", sentence)
     if state.last_success_at is None:
         sentence = "The first sync reads everything. Numbers are complete when it ends."
         return Health("First sync", "info", "sync", sentence)

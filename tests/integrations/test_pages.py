@@ -137,7 +137,13 @@ def test_a_mended_item_is_not_read_again(ops, connected, queued):
 
 @pytest.mark.parametrize(
     "status,word",
-    [("failed", "Failing"), ("waiting", "Delayed"), ("running", "First sync"), ("done", "Healthy")],
+    [
+        ("failed", "Failing"),
+        ("waiting", "Delayed"),
+        ("interrupted", "Interrupted"),
+        ("running", "Interrupted"),
+        ("done", "Healthy"),
+    ],
 )
 def test_it_names_the_health(ops, connected, status, word):
     make_run(status, message="Jira is in trouble (502).")
@@ -200,3 +206,10 @@ def test_a_stale_source_is_troubled(db, connected):
     assert selectors.jira_freshness().is_stale
     SyncRun.objects.all().delete()
     assert selectors.troubled_count() == 1
+
+
+def test_it_says_that_the_first_sync_runs(ops, connected):
+    make_run("running", ended_at=None)
+    with held_elsewhere():
+        page = ops.get("/integrations/").content.decode()
+    assert "First sync" in page and "Syncing now" in page
