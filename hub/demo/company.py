@@ -51,6 +51,12 @@ def build(plan: Plan) -> Company:
     return Company(users, {team.slug: team for team in Team.objects.all()})
 
 
+def readers(plan: Plan, company: Company) -> list[User]:
+    """Those who sign in to look around."""
+    pairs = zip(plan.people[: len(PEOPLE)], company.users, strict=False)
+    return [user for person, user in pairs if person.name in LOGINS]
+
+
 def _team(slug: str) -> Team:
     given = next(team for team in TEAMS if team.slug == slug)
     team, _ = Team.objects.get_or_create(

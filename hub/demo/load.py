@@ -53,7 +53,7 @@ def load(*, now: datetime, scale: int = 1) -> Loaded:
         bulk.write(older, built)
         made = replay(lived, built)
         items = work.build(built, now, scale)
-        notices = news.tell(made, now)
+        notices = news.tell(made, company.readers(drawn, built), now)
     return Loaded(
         people=len(built.users),
         requests=len(drawn.requests),

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from django.db.models import F
+from django.db.models import F, Q
 
+from accounts.models import User
 from activity.models import Event
 from intake.models import Request
 from intake.notices import _messages as messages_for
@@ -17,11 +18,18 @@ UNREAD_DAYS = 4
 NEWS_EVENTS = 400
 
 
-def tell(items: list[Request], now: datetime) -> int:
-    """Write the notices of what happened lately to these requests; older ones were read."""
+def tell(items: list[Request], readers: list[User], now: datetime) -> int:
+    """Write the notices of what happened lately to these requests, and to what these readers
+    sent or own; older ones were read.
+    """
+    lately = Request.objects.filter(changed_at__gte=now - timedelta(days=NEWS_DAYS))
+    theirs = lately.filter(Q(requester__in=readers) | Q(owner__in=readers))
+    ids = {item.pk for item in items} | set(
+        theirs.order_by("-changed_at").values_list("pk", flat=True)[:NEWS_EVENTS]
+    )
     by_pk = {
         item.pk: item
-        for item in Request.objects.filter(pk__in=[item.pk for item in items]).select_related(
+        for item in Request.objects.filter(pk__in=ids).select_related(
             "requester", "owner", "decision", "team", "asked_by"
         )
     }
