@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import selectors, services
 from accounts.adapters import is_second_factor_required
-from accounts.forms import THEME_CHOICES, AccountForm, time_zone_names
+from accounts.forms import THEME_CHOICES, AccountForm, time_zone_options
 from accounts.models import Team, User
 from producthub.lib.htmx import see_other
 
@@ -34,9 +34,13 @@ def teams(request: HttpRequest) -> HttpResponse:
 def team(request: HttpRequest, slug: str) -> HttpResponse:
     """One team: mission, lead, channel, members of today and who left."""
     item = get_object_or_404(Team.objects.select_related("lead"), slug=slug)
+    page = Paginator(selectors.members_of(item), selectors.ROWS_PER_PAGE).get_page(
+        request.GET.get("page")
+    )
     context = {
         "team": item,
-        "memberships": list(selectors.members_of(item)),
+        "page": page,
+        "memberships": list(page.object_list),
         "past": list(selectors.past_members_of(item)),
     }
     return render(request, "accounts/team.html", context)
@@ -113,7 +117,7 @@ def me(request: HttpRequest) -> HttpResponse:
         return response
     context = {
         "form": form,
-        "zones": time_zone_names(),
+        "zone_options": time_zone_options(),
         "memberships": list(selectors.memberships_of(user)),
         "has_second_factor": Authenticator.objects.filter(
             user=user, type=Authenticator.Type.TOTP
