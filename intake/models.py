@@ -80,12 +80,6 @@ class RequestQuerySet(models.QuerySet["Request"]):
         """Not decided yet."""
         return self.filter(status__in=OPEN_STATUSES)
 
-    def for_lists(self) -> "RequestQuerySet":
-        """Only what a row shows, with its people and team."""
-        return self.select_related("requester", "owner", "team", "decision").defer(
-            "problem", "search_vector", "decision__reason", "owner__password", "requester__password"
-        )
-
 
 class Request(models.Model):
     """One wish, problem or question, from the first word to the delivered notice."""

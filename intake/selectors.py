@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.models import Role, User
 from activity.models import Event
 from activity.selectors import timeline_for
-from intake.models import KIND_ICONS, Comment, Kind, Request, RequestQuerySet, Status, state_of
-from producthub.lib.tags import icon_html, tag_html
+from intake.models import Comment, Kind, Request, RequestQuerySet, Status, state_of
+from producthub.lib.tags import tag_html
 
 
 @dataclass(slots=True)
@@ -53,14 +53,6 @@ class RequestRow:
     @property
     def kind_word(self) -> str:
         return KIND_WORDS[self.kind]
-
-    @property
-    def kind_svg(self) -> SafeString:
-        return icon_html(KIND_ICONS[Kind(self.kind)], "lg")
-
-    @property
-    def is_late(self) -> bool:
-        return self.due_at is not None and self.asked_at is None and self.due_at < timezone.now()
 
     @property
     def news(self) -> str:
@@ -266,10 +258,3 @@ def steps(item: Request) -> list[Step]:
         if item.due_at is not None:
             current.note = item.due_at
     return way
-
-
-def pm_choices() -> QuerySet[User]:
-    """Who may own a request."""
-    return User.objects.filter(
-        is_active=True, role__in=[Role.PM, Role.PRODUCT_OPS, Role.ADMIN]
-    ).only("id", "name")

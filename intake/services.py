@@ -3,7 +3,9 @@
 import uuid
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -61,11 +63,8 @@ def _locked(item: Request) -> Request:
 
 def promise(start: datetime, days: int, team: Team | None) -> datetime:
     """When a promise of `days` working days falls due, in UTC; the team's calendar counts."""
-    from zoneinfo import ZoneInfo
-
-    from django.conf import settings
-
-    return add_working_days(start, days, team.zone if team else ZoneInfo(settings.TIME_ZONE))
+    zone = team.zone if team else ZoneInfo(settings.TIME_ZONE)
+    return add_working_days(start, days, zone)
 
 
 @transaction.atomic
@@ -86,16 +85,19 @@ def submit_request(
 ) -> Request:
     """Write a request down and promise its triage.
 
-    The same `submission_key` from the same person gives the same request: a form posted twice,
-    or sent again after a lost connection, makes one. `at` defaults to now; seeding and imports
-    pass the true time.
+    The same `submission_key` with the same words from the same person gives the same request: a
+    form posted twice, or sent again after a lost connection, makes one. Other words under a used
+    key (the form was gone back to and changed) are a new request. `at` defaults to now; seeding
+    and imports pass the true time.
     """
     require(requester.is_active, "Your account is closed.")
     now = at or timezone.now()
     key = submission_key or uuid.uuid4()
-    known = Request.objects.filter(submission_key=key, requester=requester).first()
-    if known is not None:
-        return known
+    words = (requester.pk, title, problem)
+    if (known := _sent_under(key)) is not None:
+        if (known.requester_id, known.title, known.problem) == words:
+            return known
+        key = uuid.uuid4()
     try:
         with transaction.atomic():
             item = Request.objects.create(
@@ -116,9 +118,9 @@ def submit_request(
                 source=source,
             )
     except IntegrityError:
-        # The twin post committed while this one was on its way. Somebody else's key is refused.
-        twin = Request.objects.filter(submission_key=key, requester=requester).first()
-        if twin is None:
+        # The twin post committed while this one was on its way.
+        twin = _sent_under(key)
+        if twin is None or (twin.requester_id, twin.title, twin.problem) != words:
             raise
         return twin
     record(
@@ -129,6 +131,10 @@ def submit_request(
         data={"kind": kind, "team": team.pk if team else None, "source": source},
     )
     return item
+
+
+def _sent_under(key: uuid.UUID) -> Request | None:
+    return Request.objects.filter(submission_key=key).first()
 
 
 @transaction.atomic
@@ -375,9 +381,11 @@ def _say(
 ) -> tuple[Comment, bool]:
     """The comment and whether it is new; the item is locked, so twins cannot race."""
     key = key or uuid.uuid4()
-    known = Comment.objects.filter(key=key, request=item, author=author).first()
+    known = Comment.objects.filter(key=key).first()
     if known is not None:
-        return known, False
+        if (known.request_id, known.author_id, known.body) == (item.pk, author.pk, body):
+            return known, False
+        key = uuid.uuid4()  # the form was gone back to and changed: that is another comment
     return (
         Comment.objects.create(
             request=item,

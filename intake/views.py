@@ -17,7 +17,6 @@ from django.http import (
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.http import SignedInRequest
@@ -39,7 +38,6 @@ from producthub.lib.htmx import page, see_other
 PAGE_SIZE = 50
 
 
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def request_new(request: SignedInRequest) -> HttpResponse:
     """The form; what was typed stays when something needs a change."""

@@ -87,7 +87,6 @@
       label.textContent = button.dataset.busy;
     }, 300);
   });
-  addEventListener("pageshow", function (event) { if (event.persisted) location.reload(); });
 
   /* Parts that ask for themselves again rest while nobody looks, and never take the focus. */
   doc.addEventListener("htmx:beforeRequest", function (event) {

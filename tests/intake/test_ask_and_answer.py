@@ -75,3 +75,10 @@ def test_a_form_posted_twice_speaks_once(pm, ada, item, run_on_commit):
         "Tomasz Wieczorek asks about",
         "Ada Mensah answered on",
     ]
+
+
+def test_other_words_under_a_used_key_are_said_too(ada, item):
+    key = uuid.uuid4()
+    comment_on_request(item=item, actor=ada, body="In Rotterdam.", key=key)
+    comment_on_request(item=item, actor=ada, body="And in Ghent.", key=key)
+    assert [c.body for c in Comment.objects.all()] == ["In Rotterdam.", "And in Ghent."]

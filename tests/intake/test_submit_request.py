@@ -1,13 +1,16 @@
+import threading
 import uuid
 from datetime import UTC, datetime
 
 import pytest
 from django.core import mail
 from django.core.exceptions import PermissionDenied
+from django.db import connection
 
 from activity.models import Event
 from intake.models import Request, Status
 from intake.services import submit_request
+from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
 TEXT = {"title": "Show driver hours", "problem": "Planners phone drivers to ask."}
@@ -57,3 +60,42 @@ def test_the_requester_gets_its_number_by_mail(ada, run_on_commit):
     assert sent.to == ["Ada Mensah <ada@harbourline.example>"]
     assert sent.subject == f"{item.reference} received: Show driver hours"
     assert item.get_absolute_url() in sent.body
+
+
+def test_other_words_under_a_used_key_are_not_lost(ada):
+    key = uuid.uuid4()
+    first = submit_request(requester=ada, submission_key=key, **TEXT)
+    second = submit_request(
+        requester=ada, submission_key=key, title="Another wish", problem="Another case."
+    )
+    assert second != first
+    assert Request.objects.count() == 2
+
+
+def test_a_stranger_s_key_gives_nothing_away(ada, outsider):
+    key = uuid.uuid4()
+    first = submit_request(requester=ada, submission_key=key, **TEXT)
+    second = submit_request(requester=outsider, submission_key=key, **TEXT)
+    assert second != first and second.requester == outsider
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_posts_at_once_make_one_request():
+    ada, key = make_user(), uuid.uuid4()
+    barrier, made = threading.Barrier(2), []
+
+    def post():
+        try:
+            barrier.wait()
+            made.append(submit_request(requester=ada, submission_key=key, **TEXT))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=post) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 2
+    assert Request.objects.get() == made[0] == made[1]
+    assert Event.objects.filter(kind="request.submitted").count() == 1
