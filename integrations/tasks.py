@@ -11,6 +11,9 @@ from integrations.models import Source, SyncError, SyncRun
 # A long first sync works in parts, each well under the broker's visibility time-out.
 JIRA_PART_SECONDS = 1200
 MIN_PAUSE_SECONDS = 1.0
+# A countdown above the broker's visibility time-out would be delivered twice. Of a longer pause
+# the schedule takes care.
+MAX_PAUSE_SECONDS = 1500.0
 
 
 @shared_task(acks_late=True, soft_time_limit=1500, time_limit=1560)
@@ -33,7 +36,8 @@ def sync_jira(
         runs.note_skipped(Source.JIRA, trigger=trigger, why=str(busy))
         return
     if run is not None and run.status == SyncRun.Status.WAITING:
-        sync_jira.apply_async(countdown=max(runs.pause_seconds(Source.JIRA), MIN_PAUSE_SECONDS))
+        pause = runs.pause_seconds(Source.JIRA)
+        sync_jira.apply_async(countdown=min(max(pause, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS))
 
 
 @shared_task(acks_late=True)

@@ -34,6 +34,14 @@ def test_it_comes_back_after_a_pause_instead_of_sleeping(fake, db, requeued):
     assert 80 < requeued[0]["countdown"] <= 90
 
 
+def test_a_very_long_pause_stays_below_the_visibility_timeout(fake, db, requeued, settings):
+    fake.faults = [Fault("search/jql", "429", value=9000)]
+    tasks.sync_jira()
+    limit = settings.CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"]
+    assert requeued[0]["countdown"] < limit
+    assert tasks.sync_jira.time_limit < limit
+
+
 def test_it_goes_on_with_a_long_read(fake, db, requeued, monkeypatch, equal):
     monkeypatch.setattr(tasks, "JIRA_PART_SECONDS", 0.000001)
     tasks.sync_jira()
