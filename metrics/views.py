@@ -49,8 +49,8 @@ def time_to_decision(request: HttpRequest) -> HttpResponse | StreamingHttpRespon
         rows_page = Paginator(range(report.n + report.n_open), PAGE_SIZE).get_page(
             request.GET.get("page")
         )
-        places = rows_page.object_list
-        ids = selectors.page_of(report.figure, sort, places.start, places.stop)
+        start = (rows_page.number - 1) * PAGE_SIZE
+        ids = selectors.page_of(report.figure, sort, start, start + PAGE_SIZE)
         rows = selectors.rows_by_id(report.figure, ids, request.user)
         context |= {
             "page_obj": rows_page,

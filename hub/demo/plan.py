@@ -490,6 +490,31 @@ def _cast_requests(now: datetime, cast: Cast) -> list[Planned]:
         affected="field",
     )  # fmt: skip
 
+    # He asks for things himself.
+    add(
+        "Test orders that look like a real Monday",
+        "We test the board with twelve orders, all in one street. A real Monday has nine thousand, "
+        "a third of them wrong. A copy without names would find what our tests do not.",
+        "idea", "platform",
+        Step("submit", ago(23, 11), tomasz, team="platform"),
+        Step("triage", ago(22, 9), jonah, team="platform", owner=jonah),
+        Step("comment", ago(21, 14), cast.index["Kasia Nowicka"],
+             "We would use it every day. Names and addresses can be made up."),
+        Step("decide", ago(14, 15), jonah,
+             "It finds errors before drivers do. We build it on the sandbox, with made-up names.",
+             outcome="do"),
+        affected="us",
+    )  # fmt: skip
+    add(
+        "Tell me when a decision of mine is questioned",
+        "Comments after a decision drown in my inbox. I would answer them the same day if they "
+        "stood apart.",
+        "idea", "product-ops",
+        Step("submit", ago(5, 16), tomasz, team="product-ops"),
+        Step("triage", ago(4, 10), ines, team="product-ops", owner=ines),
+        affected="us",
+    )  # fmt: skip
+
     # Ines: what is nobody's yet, and what other teams let wait.
     add(
         "One form for access to all tools",

@@ -139,7 +139,7 @@ def draw(now: datetime, count: int) -> Iterator[tuple[WorkItemRow, list[Move]]]:
         row = WorkItemRow(
             upstream_id=upstream_id,
             key=f"{team.project}-{numbers[team.slug]}",
-            title=_title(team.slug, index // len(TEAMS)),
+            title=_title(place, index // len(TEAMS)),
             type_name=chance.choice(TYPES),
             project_id=_project_id(place),
             project_key=team.project,
@@ -160,10 +160,10 @@ def draw(now: datetime, count: int) -> Iterator[tuple[WorkItemRow, list[Move]]]:
         yield row, _moves(upstream_id, path, who.name)
 
 
-def _title(team: str, round_: int) -> str:
-    things = THINGS[team]
+def _title(place: int, round_: int) -> str:
+    things = THINGS[TEAMS[place].slug]
     thing = things[round_ % len(things)]
-    task = TASKS[(round_ * 5 + round_ // len(things)) % len(TASKS)]
+    task = TASKS[(round_ * 5 + round_ // len(things) + place * 3) % len(TASKS)]
     title = task.format(thing=thing)
     lap = round_ // (len(things) * len(TASKS))
     where = ("", f" in {DEPOTS[lap % len(DEPOTS)]}", f" for {CARRIERS[lap % len(CARRIERS)]}",
