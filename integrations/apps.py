@@ -5,7 +5,9 @@ class IntegrationsConfig(AppConfig):
     name = "integrations"
 
     def ready(self) -> None:
+        from integrations import frame
         from integrations.selectors import jira_freshness
         from planning.freshness import tell_with
 
+        frame.register()
         tell_with(jira_freshness)

@@ -5,12 +5,15 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging
+from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "producthub.settings")
 
 app = Celery("producthub")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# Tasks log under the request id of the page that asked for them.
+app.steps["worker"].add(DjangoStructLogInitStep)
 
 
 @setup_logging.connect
