@@ -38,6 +38,7 @@ def time_to_decision(request: HttpRequest) -> HttpResponse | StreamingHttpRespon
         "sorts": selectors.SORTS,
         "min_sample": MIN_SAMPLE,
         "finding": finding(report),
+        "lede": lede(report, team),
         "query": f"team={team.slug if team else ''}&span={period}",
         "is_stale": selectors.is_stale(report.figure.as_of if report.figure else None),
     }
@@ -87,6 +88,23 @@ def trend_chart(report: selectors.Report) -> charts.Chart | None:
         ],
         TIME_TO_DECISION.target,
     )
+
+
+def lede(report: selectors.Report, team: Team | None) -> str:
+    """How it stands, in plain numbers."""
+    if not report.is_enough:
+        if not report.n and not report.n_open:
+            return f"The first number comes after {MIN_SAMPLE} decisions."
+        decisions = "1 decision" if report.n == 1 else f"{report.n} decisions"
+        return f"Not enough data yet: {decisions} of the {MIN_SAMPLE} that a median needs."
+    if report.median is None:
+        return "More than half of these requests are still open: their median cannot be told yet."
+    who = (
+        f"{team.name} decides half of its requests" if team else "Half of all requests are decided"
+    )
+    side = "within" if report.is_met else "over"
+    target = f"{side} the {TIME_TO_DECISION.target:g}-day target"
+    return f"{who} within {report.median:.1f} days, {target}. {finding(report)}".strip()
 
 
 def finding(report: selectors.Report) -> str:
