@@ -73,35 +73,6 @@ def memberships_of(user: User) -> QuerySet[Membership]:
     return user.memberships.select_related("team").order_by("-to_on", "-from_on")
 
 
-def pms_for(team: Team) -> QuerySet[User]:
-    """Who decides for a team today: its lead and its members with the duty or role of a PM."""
-    today = Membership.objects.current().filter(team=team, user=OuterRef("pk"))
-    return User.objects.filter(
-        Q(pk=team.lead_id)
-        | Q(Exists(today.filter(duty=Membership.Duty.PM)))
-        | Q(Exists(today), role__in=(Role.PM, Role.PRODUCT_OPS)),
-        is_active=True,
-        role__in=(Role.PM, Role.PRODUCT_OPS, Role.ADMIN),
-    ).order_by("name")
-
-
-def search_people(text: str, limit: int = 20) -> list[User]:
-    """Active people whose name, mail address, title or department holds every word."""
-    return list(_matching_people(text).order_by("name", "pk")[:limit]) if text.strip() else []
-
-
-def search_teams(text: str, limit: int = 20) -> list[Team]:
-    """Teams whose name, mission or channel holds every word."""
-    if not text.strip():
-        return []
-    found = active_teams()
-    for word in text.split():
-        found = found.filter(
-            Q(name__icontains=word) | Q(mission__icontains=word) | Q(channel__icontains=word)
-        )
-    return list(found[:limit])
-
-
 def people_list(text: str = "", team: Team | None = None) -> QuerySet[User]:
     """Active people for the directory page, filtered by words and by team of today."""
     found = _matching_people(text)

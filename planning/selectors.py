@@ -315,20 +315,6 @@ def _spend(spent: dict[str, float], name: str, start: datetime, end: datetime) -
         spent[name] = spent.get(name, 0.0) + seconds
 
 
-def search_work_items(text: str, limit: int = 10) -> list[WorkItem]:
-    """The item whose key this is, then those that hold all words, last changed first."""
-    text = text.replace("\x00", "").strip()[:200]
-    if not text:
-        return []
-    shown = visible_work().only("key", "title", "status_name", "phase", "upstream_updated_at")
-    found = list(shown.filter(key=text.upper())[:1])
-    query = word_query(text)
-    if query is not None and len(found) < limit:
-        words = _with_words(shown, query).exclude(pk__in=[item.pk for item in found])
-        found += words.order_by("-upstream_updated_at", "-id")[: limit - len(found)]
-    return found
-
-
 def work_totals() -> tuple[int, int]:
     """How many work items there are, and how many stand in a status that nobody placed.
 

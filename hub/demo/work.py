@@ -17,7 +17,8 @@ from planning.services import (
     upsert_work_items,
 )
 
-SOURCE = "jira"
+# Its own source: a real Jira that is connected later neither claims nor misses these items.
+SOURCE = "demo"
 SITE = "https://jira.harbourline.example"
 WORK_ITEMS = 300
 PAGE = 2000

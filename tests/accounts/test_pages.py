@@ -148,25 +148,10 @@ def test_strangers_are_led_to_sign_in(client, pm):
         assert client.get(address)["Location"].startswith("/accounts/login/?next=")
 
 
-# --- selectors for others ---------------------------------------------------------------------
-
-
-def test_pms_for_a_team(pm, team, ada):
-    second = make_user(name="Abe", role=Role.PM)
-    make_membership(second, team)
-    make_membership(ada, team)
-    gone = make_user(role=Role.PM)
-    make_membership(gone, team, from_on=date(2025, 1, 1), to_on=date(2025, 2, 1))
-    assert list(selectors.pms_for(team)) == [second, pm]
-
-
-def test_search_for_people_and_teams(pm, team, ada):
-    assert selectors.search_people("WIECZOREK") == [pm]
-    assert selectors.search_people("sales") == [ada]
-    assert selectors.search_people("  ") == []
-    assert selectors.search_teams("dis") == [team]
-    assert selectors.search_teams("") == []
-    assert selectors.search_people("100%") == []
+def test_the_list_of_people_is_searched_by_every_word(pm, team, ada):
+    assert list(selectors.people_list("WIECZOREK")) == [pm]
+    assert list(selectors.people_list("sales mensah")) == [ada]
+    assert list(selectors.people_list("100%")) == []
 
 
 def test_times_are_shown_in_the_readers_zone(ada, signed_in):

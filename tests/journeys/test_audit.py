@@ -1,4 +1,4 @@
-"""Every page in a browser: no WCAG fault, no script error, no policy violation, no sideways scroll."""
+"""Every page in a browser: no WCAG fault, script error, policy violation or sideways scroll."""
 
 import pytest
 
