@@ -18,13 +18,14 @@ def announce(event: Event) -> None:
     )
     if item is None:
         return
-    for recipients, message in _messages(event, item):
+    for recipients, message in messages_for(event, item):
         heard = [person for person in recipients if person and person.pk != event.actor_id]
         if heard:
             notify(event=event, recipients=heard, message=message)
 
 
-def _messages(event: Event, item: Request) -> list[tuple[list[User | None], Message]]:
+def messages_for(event: Event, item: Request) -> list[tuple[list[User | None], Message]]:
+    """Who hears what of an event; Nones stand for roles that nobody fills."""
     ref, url = item.reference, item.get_absolute_url()
     who = event.actor.name if event.actor else "ProductHub"
     said = ""

@@ -342,13 +342,7 @@ def _queue(
     on = query.get("on", "")
     if item is None and rows:
         number = int(on) if on.isdigit() and len(on) < 10 else rows[0].number
-        item = (
-            Request.objects.visible_to(request.user)
-            .select_related("requester", "owner", "team", "decision", "decision__decided_by")
-            .defer("search_vector")
-            .filter(number=number)
-            .first()
-        )
+        item = selectors.preview(request.user, number)
     kept = {name: value for name, value in (("view", view), *chosen.items()) if value}
     kept.pop("view") if view == "triage" else None
     base = urlencode(kept)
@@ -366,8 +360,10 @@ def _queue(
         "sorts": selectors.SORTS.items(),
         "page": shown,
         "rows": rows,
+        "others": view != "triage",
         "base": f"{base}&" if base else "",
         "item": item,
+        "on": item.number if item else 0,
         "next": f"{here}?{base}" if base else here,
         "is_pm": True,
         **(_forms(request, item, bound) if item and bound else {}),

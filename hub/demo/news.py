@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from accounts.models import User
 from activity.models import Event
 from intake.models import Request
-from intake.notices import _messages as messages_for
+from intake.notices import messages_for as messages_for
 from intake.subscribers import ANNOUNCED
 from notices.models import Notice
 from notices.services import notify

@@ -2,10 +2,12 @@ import uuid
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from intake.models import Comment, Request
-from intake.services import ask_requester, decide_request
-from tests.factories import make_request
+from intake.selectors import VIEWS, queue, queue_counts
+from intake.services import ask_requester, decide_request, triage_request
+from tests.factories import make_request, make_team
 
 pytestmark = pytest.mark.django_db
 NEW = "/requests/new/"
@@ -198,13 +200,31 @@ class TestTriage:
         assert "Ines Carvalho took this first" in text(response)
 
     def test_my_teams_come_first_and_all_are_a_choice_away(self, pm, ada, signed_in):
-        from tests.factories import make_team
-
         make_request(ada, title="For the yard", team=make_team(name="Yard", slug="yard"))
         browser = signed_in(pm)
         assert "For the yard" not in text(browser.get("/triage/"))
         assert "For the yard" in text(browser.get("/triage/?area=all"))
         assert "For the yard" in text(browser.get("/triage/?area=yard"))
+
+    @pytest.mark.parametrize("kind", ["", "idea", "data"])
+    @pytest.mark.parametrize("area", ["", "all", "none", "dispatch", "yard", "nowhere"])
+    def test_each_tab_counts_what_it_shows(self, pm, opsadmin, ada, team, area, kind):
+        yard = make_team(name="Yard", slug="yard")
+        for where in (team, yard, None):
+            for what in ("idea", "data"):
+                make_request(ada, team=where, kind=what)
+                triage_request(
+                    item=make_request(ada, team=where, kind=what), actor=pm, team=where, owner=pm
+                )
+                asked = make_request(ada, team=where, kind=what)
+                ask_requester(item=asked, actor=opsadmin, question="Why?")
+        Request.objects.filter(pk__in=Request.objects.all()[:5]).update(due_at="2026-01-05T10:00Z")
+        for user in (pm, opsadmin):
+            counts = queue_counts(user, area=area, kind=kind)
+            for view in VIEWS:
+                assert counts[view] == queue(user, view=view, area=area, kind=kind).count(), view
+            waiting = queue(user, view="triage", area=area, kind=kind)
+            assert counts["late"] == waiting.filter(due_at__lt=timezone.now()).count()
 
     @pytest.mark.parametrize("query", ["view=x&area=y&sort=z&page=99&on=abc", "on=99999999999999"])
     def test_a_bent_address_still_shows_a_queue(self, pm, item, signed_in, query):
