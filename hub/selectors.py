@@ -139,5 +139,5 @@ def product_teams(limit: int = 12) -> list[tuple[Any, ...]]:
 def greeting(user: User) -> str:
     """By the reader's own clock."""
     hour = timezone.now().astimezone(user.zone).hour
-    part = "morning" if 4 <= hour < 12 else "afternoon" if hour < 18 else "evening"
+    part = "morning" if 4 <= hour < 12 else "afternoon" if 12 <= hour < 18 else "evening"
     return f"Good {part}, {user.first_name}"

@@ -1,6 +1,11 @@
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
+import time_machine
 
 from hub.context import shell_counts
+from hub.selectors import greeting
 from intake.selectors import in_area, queue_counts
 from intake.services import ask_requester
 from tests.factories import make_request, make_team, make_user
@@ -65,3 +70,12 @@ def test_home_takes_at_most_twelve_queries(
     browser = signed_in(user)
     with django_assert_max_num_queries(12):
         browser.get("/")
+
+
+@pytest.mark.parametrize(
+    ("hour", "part"), [(3, "evening"), (4, "morning"), (12, "afternoon"), (18, "evening")]
+)
+def test_the_greeting_follows_the_readers_clock(ada, hour, part):
+    ada.time_zone = "Asia/Tokyo"
+    with time_machine.travel(datetime(2026, 3, 2, hour, tzinfo=ZoneInfo("Asia/Tokyo"))):
+        assert greeting(ada) == f"Good {part}, Ada"
