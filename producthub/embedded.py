@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -138,7 +139,7 @@ def sweep(owner: Path, patience: float = 5.0) -> None:
         raise HubError(f"Processes of an earlier start do not end: {pids}. End them and retry.")
 
 
-class Server:
+class Server(ABC):
     """An embedded server: its data folder, its process, its socket."""
 
     name = ""
@@ -154,17 +155,17 @@ class Server:
         self.log = fresh_log(hub, f"{data.name}-{self.name}" if scratch else self.name)
 
     @property
+    @abstractmethod
     def url(self) -> str:
         """The address for the environment, once it runs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def start(self) -> None:
         """Return when it answers; raises HubError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answers(self) -> bool:
         """Whether it takes connections."""
-        raise NotImplementedError
 
     def wait(self) -> None:
         """Wait until it answers or gives up."""

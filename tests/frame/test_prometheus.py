@@ -1,6 +1,5 @@
 """Figures for Prometheus: to holders of the token alone, and right across processes."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -11,10 +10,6 @@ import pytest
 from activity.events import record
 
 ROOT = Path(__file__).resolve().parents[2]
-needs_client = pytest.mark.skipif(
-    importlib.util.find_spec("prometheus_client") is None,
-    reason="prometheus-client comes with requirements/production.txt",
-)
 
 
 def test_without_a_token_there_is_no_such_page(client, db):
@@ -30,7 +25,6 @@ def test_strangers_do_not_see_that_it_exists(client, db, settings, given):
     assert client.get("/metrics/prometheus", headers=headers).status_code == 404
 
 
-@needs_client
 def test_holders_read_what_the_database_knows(client, ada, settings, monkeypatch):
     settings.METRICS_TOKEN = "the token"
     monkeypatch.setattr("producthub.lib.prometheus.request_metrics", lambda: b"")
@@ -60,7 +54,6 @@ sys.stdout.write(request_metrics().decode())
 """
 
 
-@needs_client
 def test_the_figures_of_all_processes_are_added_up():
     environment = {"PATH": os.environ["PATH"]}
     result = subprocess.run(
