@@ -189,7 +189,7 @@ def queue_counts(user: User, *, area: str = "", kind: str = "") -> dict[str, int
     if kind in Kind.values:
         where += " AND kind = %(kind)s"
     now = timezone.now()
-    params = {
+    params: dict[str, Any] = {
         "user": user.pk,
         "area": area,
         "kind": kind,
