@@ -24,6 +24,13 @@ def django_db_setup(django_db_setup, django_db_blocker):
         name = connection.settings_dict["NAME"]
         cursor.execute(f"ALTER DATABASE \"{name}\" SET producthub.may_truncate = 'on'")
         cursor.execute("SET producthub.may_truncate = 'on'")
+    yield
+    # A live server's thread may still hold a connection, which would keep the database.
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 @pytest.fixture
