@@ -17,7 +17,8 @@ def everyone(user: Any) -> bool:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the side bar. `count_key` names a number of `shell_counts`."""
+    """One line of the side bar. `count_key` names a number of `shell_counts`; `also` holds
+    beginnings of other addresses that belong to it."""
 
     icon: str
     name: str
@@ -26,6 +27,7 @@ class Entry:
     count_key: str = ""
     unit: str = ""
     hot: bool = False
+    also: tuple[str, ...] = ()
     href: str = ""
     count: int = 0
     current: bool = False
@@ -58,7 +60,7 @@ GROUPS = (
         "Ways of working",
         (
             Entry("tools", "Tools", "playbook:tools"),
-            Entry("people", "Teams", "accounts:teams"),
+            Entry("people", "Teams", "accounts:teams", also=("/people/",)),
         ),
     ),
     Group("Impact", (Entry("chart", "Metrics", "metrics:time-to-decision"),)),
@@ -100,8 +102,16 @@ def navigation(user: Any, path: str, counts: Mapping[str, int]) -> list[Group]:
         Group(group.name, tuple(entry for entry in group.entries if entry.may_see(user)))
         for group in _with_addresses()
     ]
-    hrefs = [entry.href for group in shown for entry in group.entries]
-    here = max((href for href in hrefs if _leads_to(href, path)), key=len, default="")
+    here = max(
+        (
+            (len(start), entry.href)
+            for group in shown
+            for entry in group.entries
+            for start in (entry.href, *entry.also)
+            if _leads_to(start, path)
+        ),
+        default=(0, ""),
+    )[1]
     return [
         Group(
             group.name,
@@ -117,5 +127,5 @@ def navigation(user: Any, path: str, counts: Mapping[str, int]) -> list[Group]:
     ]
 
 
-def _leads_to(href: str, path: str) -> bool:
-    return path == href or (href != "/" and path.startswith(href))
+def _leads_to(start: str, path: str) -> bool:
+    return path == start or (start != "/" and path.startswith(start))
