@@ -79,15 +79,17 @@ def people_list(text: str = "", team: Team | None = None) -> QuerySet[User]:
     if team is not None:
         inside = Membership.objects.current().filter(team=team, user=OuterRef("pk"))
         found = found.filter(Exists(inside))
-    return found.order_by("name", "pk")
+    return found.order_by("name", "pk").only("name", "job_title", "department", "role")
 
 
-def teams_of(users: list[User]) -> dict[int, list[Team]]:
-    """The teams of today of several people, by person; one query."""
-    result: dict[int, list[Team]] = defaultdict(list)
+def teams_of(users: list[User]) -> dict[int, list[tuple[str, str]]]:
+    """(slug, name) of the teams of today of several people, by person; one query."""
+    result: dict[int, list[tuple[str, str]]] = defaultdict(list)
     memberships = Membership.objects.current().filter(user__in=users, team__is_active=True)
-    for membership in memberships.select_related("team").order_by("team__name"):
-        result[membership.user_id].append(membership.team)
+    for user_id, slug, name in memberships.order_by("team__name").values_list(
+        "user_id", "team__slug", "team__name"
+    ):
+        result[user_id].append((slug, name))
     return result
 
 
