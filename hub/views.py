@@ -8,7 +8,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import SignedInRequest
-from accounts.permissions import is_pm
+from accounts.permissions import is_pm, is_product_ops
 from hub import selectors
 from metrics.charts import sparkline
 from metrics.selectors import headline
@@ -26,6 +26,7 @@ def home(request: SignedInRequest) -> HttpResponse:
         "needs": needs,
         "due_today": sum(need.is_due_today for need in needs),
         "is_pm": is_pm(request.user),
+        "is_ops": is_product_ops(request.user),
         "mine": selectors.latest_of_mine(request.user),
         "measure": measure,
         "spark": sparkline([point.median for point in measure.points], measure.target_days),

@@ -25,6 +25,11 @@ def test_an_empty_hub_says_how_it_starts(outsider, signed_in):
     assert "Triage" not in page
 
 
+def test_an_empty_hub_tells_product_ops_where_to_begin(opsadmin, signed_in):
+    page = text(signed_in(opsadmin).get("/"))
+    assert "Add a team" in page and "Connect Jira" in page
+
+
 def test_a_stakeholder_sees_the_question_and_its_requests(ada, pm, item, signed_in):
     ask_requester(item=item, actor=pm, question="How many stops?")
     page = text(signed_in(ada).get("/"))
