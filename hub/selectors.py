@@ -62,7 +62,7 @@ def _need(
 ) -> Need:
     if asked_at is not None and requester_id == user.pk:
         meta = f"REQ-{number} · {asked_by or 'A product manager'} asked {spoken(asked_at)}"
-        days = (timezone.now() - asked_at).days
+        days = round((timezone.now() - asked_at).total_seconds() / 86_400)
         waiting = f"Waiting {days} day{'s' if days != 1 else ''}" if days else "Asked today"
         return Need(
             "msg",

@@ -228,7 +228,7 @@ class DecisionForm(HubForm):
         """(value, word, help, is chosen) for the choice cards."""
         words = {
             Outcome.DO: "Goes to the team’s plan",
-            Outcome.LATER: "Not now; set a date to look again",
+            Outcome.LATER: "Looked at again on a date you set",
             Outcome.NO: "Closed, with the reason shared",
         }
         chosen = self["outcome"].value()
