@@ -1,5 +1,6 @@
 """The cast: ada asks, pm decides, opsadmin curates, admin keeps accounts, outsider sees nothing."""
 
+import hypothesis
 import pytest
 from django.core.cache import cache
 from django.db import connection
@@ -9,6 +10,10 @@ from accounts.models import Role, Team, User
 from intake.models import Request
 from intake.services import decide_request, triage_request
 from tests.factories import make_membership, make_request, make_team, make_user
+
+# A busy machine is no failure: nothing here is a test of speed.
+hypothesis.settings.register_profile("hub", deadline=None)
+hypothesis.settings.load_profile("hub")
 
 
 @pytest.fixture(autouse=True)

@@ -104,7 +104,7 @@ def test_two_admins_who_lower_each_other_at_once(db):
 
     def lower(actor, target):
         try:
-            both.wait(timeout=5)
+            both.wait(timeout=30)
             services.change_role(user=target, role=Role.PM, actor=actor)
             outcomes.append("done")
         except (services.LastAdmin, PermissionDenied) as refusal:
@@ -118,7 +118,7 @@ def test_two_admins_who_lower_each_other_at_once(db):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=15)
+        thread.join(timeout=60)
     assert sorted(outcomes) == ["LastAdmin", "done"]
     assert User.objects.filter(role=Role.ADMIN).count() == 1
 

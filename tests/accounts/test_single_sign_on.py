@@ -31,7 +31,7 @@ def go(client, next_page=""):
     query = f"?next={next_page}" if next_page else ""
     start = client.post(f"/accounts/oidc/sso/login/{query}")
     assert start.status_code == 302, start.content
-    there = requests.get(start["Location"], allow_redirects=False, timeout=5)
+    there = requests.get(start["Location"], allow_redirects=False, timeout=30)
     assert there.status_code == 302, there.text
     back = urlsplit(there.headers["Location"])
     return client.get(f"{back.path}?{back.query}")

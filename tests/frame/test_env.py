@@ -117,7 +117,7 @@ def manage(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         env={**basic, **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 

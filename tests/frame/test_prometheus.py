@@ -62,7 +62,7 @@ def test_the_figures_of_all_processes_are_added_up():
         env=environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=True,
     )
     wanted = 'producthub_request_seconds_count{method="GET",status="200",view="hub:home"} 2.0'

@@ -25,7 +25,7 @@ def config(folder, **env):
         env={"PATH": os.environ["PATH"], "HOME": str(folder), **env},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
 
 

@@ -70,7 +70,7 @@ class Hub:
     def said(self):
         return Path(self.output.name).read_text()
 
-    def wait_for(self, text, seconds=30):
+    def wait_for(self, text, seconds=90):
         deadline = time.monotonic() + seconds
         while text not in self.said():
             assert time.monotonic() < deadline, self.said()
@@ -93,7 +93,7 @@ class Hub:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=120,
         )
         assert ran.returncode == 1
         assert "Traceback" not in ran.stdout + ran.stderr
@@ -165,7 +165,7 @@ def test_it_recovers_after_kill_9(hub):
         database.execute("SELECT FROM kept")
     hub.process.kill()
     hub.process.wait()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while hub.leftovers() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert hub.leftovers() == []
@@ -174,18 +174,18 @@ def test_it_recovers_after_kill_9(hub):
 def test_it_brings_back_what_dies(hub):
     hub.start_and_wait()
     log = hub.folder / "logs" / "worker.log"
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 40
     while "worker" not in log.read_text():
         assert time.monotonic() < deadline
         time.sleep(0.05)
     os.kill(int(log.read_text().split()[1]), signal.SIGKILL)
     hub.wait_for("worker ended (status -9); starting it again in 1 s")
     while log.read_text().count("worker") < 2:
-        assert time.monotonic() < deadline + 10
+        assert time.monotonic() < deadline + 40
         time.sleep(0.05)
     os.kill(int((hub.folder / "data/postgres/postmaster.pid").read_text().split()[0]), 9)
     hub.wait_for("PostgreSQL ended")
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while True:
         try:
             hub.database().close()

@@ -66,7 +66,7 @@ def test_a_killed_run_loses_and_doubles_nothing(fake, transactional_db, equal):
         stderr=subprocess.DEVNULL,
     )
     fake.before_page[4] = lambda: os.kill(child.pid, signal.SIGKILL)
-    assert child.wait(timeout=60) == -signal.SIGKILL
+    assert child.wait(timeout=120) == -signal.SIGKILL
     left = SyncRun.objects.get()
     assert left.status == "running"
     assert SourceState.objects.get().cursor["token"]

@@ -58,7 +58,7 @@ def start_worker(fake):
         worker.wait()
 
 
-def wait_for(what, seconds=60):
+def wait_for(what, seconds=120):
     """Poll the database until something holds."""
     end = time.monotonic() + seconds
     while not what():
@@ -81,7 +81,7 @@ def test_a_killed_worker_and_the_next_one_brings_everything(
 
     first = start_worker()
     fake.before_page[4] = lambda: os.kill(first.pid, signal.SIGKILL)
-    assert first.wait(timeout=60) == -signal.SIGKILL
+    assert first.wait(timeout=120) == -signal.SIGKILL
     assert SyncRun.objects.get().status == "running"
     kept = WorkItem.objects.count()
     assert 0 < kept < 25
