@@ -1,4 +1,4 @@
-"""Read work items: the list and its figures, one item's history, search."""
+"""Read work items: the list and its figures, and one item's history."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts.models import Team, User
 from planning.models import Phase, Transition, WorkItem, WorkProject
+from search.queries import parse
 
 PAGE_SIZE = 50
 FLOW_WINDOW_DAYS = 28
@@ -24,6 +25,8 @@ CACHE_SECONDS = 60
 MAX_MOVES_SHOWN = 500
 FEW_HITS = 1000
 DAY_SECONDS = 86_400
+# Keys of some projects hold an underscore, which the search for words would split.
+KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-\d+")
 
 ROW_FIELDS = (
     "key", "title", "team_id", "phase", "status_name", "assignee_name", "assignee_account_id",
@@ -75,12 +78,12 @@ def work_items(chosen: WorkFilter, reader: User) -> QuerySet[WorkItem]:
     elif chosen.owner:
         found = found.filter(assignee__isnull=False, assignee_id=_number(chosen.owner))
     if chosen.q:
-        query = word_query(chosen.q)
-        key = chosen.q.upper()
+        query = parse(chosen.q)
+        key = query.key or (query.text.upper() if KEY.fullmatch(query.text) else "")
         found = (
-            found.filter(key=key)
-            if query is None or re.fullmatch(r"[A-Z][A-Z0-9_]*-\d+", key)
-            else _with_words(found, query)
+            found.filter(key=key or query.text)
+            if key or query.is_empty
+            else _with_words(found, query.tsquery)
         )
     return found
 
@@ -98,15 +101,6 @@ def _with_words(found: QuerySet[WorkItem], query: SearchQuery) -> QuerySet[WorkI
 
 def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-
-
-def word_query(text: str) -> SearchQuery | None:
-    """All words of a text, the last one as a beginning; None when it holds no word."""
-    words = re.findall(r"\w+", text)[:12]
-    if not words:
-        return None
-    raw = " & ".join([*(f"'{word}'" for word in words[:-1]), f"'{words[-1]}':*"])
-    return SearchQuery(raw, search_type="raw", config="english")
 
 
 @dataclass(frozen=True)
