@@ -100,7 +100,9 @@ def logging_config(level: str, form: str) -> dict[str, Any]:
             "django.security.csrf": {"level": "ERROR"},
             "asyncio": {"level": "WARNING"},
             "urllib3": {"level": "WARNING"},
-            "httpx": {"level": "WARNING"},
+            # django-structlog writes the line of each task; Celery would write it again.
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
         },
     }
 
