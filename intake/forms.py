@@ -10,6 +10,7 @@ from accounts.models import Role, Team, User
 from intake.models import PROBLEM_LENGTH, TITLE_LENGTH, Affected, Kind
 from planning.models import Outcome
 from producthub.lib.forms import HubForm, TextArea
+from producthub.lib.input import whole_number
 
 KIND_WORDS = {
     Kind.IDEA: ("Idea or feature", "Something a product should do"),
@@ -183,7 +184,8 @@ class TriageForm(HubForm):
         raw = self.cleaned_data["owner_seen"]
         if raw == "none":
             return None
-        return int(raw) if raw.isdigit() else False
+        number = whole_number(raw, digits=18)
+        return False if number is None else number
 
 
 class DecisionForm(HubForm):

@@ -164,8 +164,9 @@ def triage_request(
     )
     if not moved and item.status == Status.TRIAGED:
         return item
-    if owner_seen is not False and item.owner_id not in (owner_seen, owner.pk if owner else None):
-        assert item.owner is not None
+    # Given up since it was seen, it is free to take.
+    held = item.owner_id not in (None, owner_seen, owner.pk if owner else None)
+    if owner_seen is not False and held and item.owner is not None:
         raise AlreadyTaken(item.owner)
     now = at or timezone.now()
     first = item.status == Status.NEW

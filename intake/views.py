@@ -34,6 +34,7 @@ from intake.models import Affected, Comment, Kind, Request
 from intake.permissions import can_answer, can_decide, can_triage
 from producthub.lib.forms import HubForm
 from producthub.lib.htmx import page, see_other
+from producthub.lib.input import whole_number
 
 PAGE_SIZE = 50
 
@@ -339,10 +340,8 @@ def _queue(
     pages.count = counts[view]  # already counted: every view in one query
     shown = pages.get_page(query.get("page"))
     rows = selectors.rows(shown.object_list)
-    on = query.get("on", "")
     if item is None and rows:
-        number = int(on) if on.isdigit() and len(on) < 10 else rows[0].number
-        item = selectors.preview(request.user, number)
+        item = selectors.preview(request.user, whole_number(query.get("on", "")) or rows[0].number)
     kept = {name: value for name, value in (("view", view), *chosen.items()) if value}
     kept.pop("view") if view == "triage" else None
     base = urlencode(kept)

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts.models import Team, User
 from planning.models import Phase, Transition, WorkItem, WorkProject
+from producthub.lib.input import whole_number
 from search.queries import parse
 
 PAGE_SIZE = 50
@@ -76,7 +77,7 @@ def work_items(chosen: WorkFilter, reader: User) -> QuerySet[WorkItem]:
     if chosen.owner == "me":
         found = found.filter(assignee=reader)
     elif chosen.owner:
-        found = found.filter(assignee__isnull=False, assignee_id=_number(chosen.owner))
+        found = found.filter(assignee__isnull=False, assignee_id=whole_number(chosen.owner) or 0)
     if chosen.q:
         query = parse(chosen.q)
         key = query.key or (query.text.upper() if KEY.fullmatch(query.text) else "")
@@ -97,10 +98,6 @@ def _with_words(found: QuerySet[WorkItem], query: SearchQuery) -> QuerySet[WorkI
     hits = WorkItem.objects.order_by().filter(search_text=query).values_list("pk", flat=True)
     ids = list(hits[: FEW_HITS + 1])
     return found.filter(search_text=query) if len(ids) > FEW_HITS else found.filter(pk__in=ids)
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 @dataclass(frozen=True)

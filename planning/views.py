@@ -16,6 +16,7 @@ from planning.freshness import work_freshness
 from planning.models import Phase, WorkItem
 from planning.selectors import DAY_SECONDS, WorkFilter
 from producthub.lib.htmx import page
+from producthub.lib.input import whole_number
 from producthub.lib.tags import avatar_html, tag_html
 
 MAX_PAGE = 10_000
@@ -55,9 +56,8 @@ def work(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
 
 
 def _page_number(request: HttpRequest) -> int:
-    text = request.GET.get("page", "")
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 1
-    return min(max(number, 1), MAX_PAGE)
+    number = whole_number(request.GET.get("page", ""), digits=5) or 1
+    return min(number, MAX_PAGE)
 
 
 def _dress(row: dict[str, Any], teams: dict[int, str], now: datetime) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from planning.models import Category
 from planning.services import LABEL_SEPARATOR, Move, WorkItemRow
+from producthub.lib.input import whole_number
 
 _CATEGORIES = frozenset(Category.values)
 _from_iso = datetime.fromisoformat
@@ -30,9 +31,10 @@ def moment(value: Any) -> str:
                 return value
         except ValueError:
             pass
-        if not value.isdigit():
+        number = whole_number(value, digits=18)
+        if number is None:
             raise MappingError(f"“{value[:40]}” is no time.")
-        value = int(value)
+        value = number
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
             return datetime.fromtimestamp(value / 1000 if value > 1e11 else value, UTC).isoformat()

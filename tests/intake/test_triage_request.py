@@ -64,3 +64,8 @@ def test_requester_and_new_owner_are_told(pm, item, team, run_on_commit):
         "Priya Raman": True,
     }
     assert len(mail.outbox) == 2
+
+
+def test_what_was_given_up_meanwhile_is_free_to_take(pm, item, team):
+    item = triage_request(item=item, actor=pm, team=team, owner=pm, owner_seen=999)
+    assert item.owner == pm

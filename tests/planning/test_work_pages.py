@@ -167,7 +167,7 @@ def test_an_old_key_leads_to_the_new_one(reader):
 
 
 def test_unknown_keys_are_not_found(reader):
-    for key in ("NO-1", "%00", "%27", "x" * 400):
+    for key in ("NO-1", "%27", "x" * 400):
         assert reader.get(f"/work/{key}/").status_code == 404
 
 
