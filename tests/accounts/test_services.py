@@ -103,6 +103,8 @@ def test_two_admins_who_lower_each_other_at_once(db):
     outcomes = []
 
     def lower(actor, target):
+        # Each request has people of its own: what one changes the other does not see.
+        actor, target = (User.objects.get(pk=person.pk) for person in (actor, target))
         try:
             both.wait(timeout=30)
             services.change_role(user=target, role=Role.PM, actor=actor)
