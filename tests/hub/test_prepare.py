@@ -121,7 +121,7 @@ def test_two_at_once_take_turns():
         try:
             with prepare.alone():
                 inside.set()
-                go_on.wait(10)
+                go_on.wait(60)
                 order.append("first")
         finally:
             connection.close()
@@ -135,11 +135,11 @@ def test_two_at_once_take_turns():
 
     threads = [threading.Thread(target=first), threading.Thread(target=second)]
     threads[0].start()
-    inside.wait(10)
+    inside.wait(60)
     threads[1].start()
     threads[1].join(0.3)
     assert order == []
     go_on.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert order == ["first", "second"]

@@ -184,13 +184,13 @@ def test_events_that_commit_late_are_not_lost(django_user_model):
             with transaction.atomic():
                 submit_request(requester=ada, title="Slow", problem="Late.", at=MONDAY)
                 begun.set()
-                may_commit.wait(10)
+                may_commit.wait(60)
         finally:
             connection.close()
 
     writer = threading.Thread(target=slow)
     writer.start()
-    begun.wait(10)
+    begun.wait(60)
     submit_request(requester=ada, title="Quick", problem="Soon.", at=MONDAY)
     compute.compute()
     assert Span.objects.count() == 1
@@ -210,13 +210,13 @@ def test_the_second_of_two_runs_leaves(django_user_model):
             with transaction.atomic():
                 FillState.objects.select_for_update().get()
                 held.set()
-                done.wait(10)
+                done.wait(60)
         finally:
             connection.close()
 
     thread = threading.Thread(target=other)
     thread.start()
-    held.wait(10)
+    held.wait(60)
     assert compute.compute().is_busy
     done.set()
     thread.join()
