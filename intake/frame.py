@@ -8,10 +8,12 @@ from producthub.lib.frame import register_count
 
 _MINE = """
 SELECT count(*) FROM intake_request
-WHERE requester_id = %(user)s AND status IN ('new', 'triaged')
+WHERE requester_id = %(user)s AND status IN ('new', 'triaged') AND merged_into_id IS NULL
 """
 _WAITING = """
-SELECT count(*) FROM intake_request WHERE status = 'new' AND asked_at IS NULL
+SELECT count(*) FROM intake_request
+WHERE status = 'new' AND merged_into_id IS NULL AND asked_at IS NULL
+    AND (snoozed_until IS NULL OR snoozed_until <= now())
 """
 _LATE = _WAITING + " AND due_at < now()"
 _MY_TEAMS = """

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
@@ -126,11 +127,12 @@ _ORDER = {"promise": ["due_at", "id"], "new": ["-id"], "old": ["id"]}
 
 def _view_filter(view: str, user: User) -> Q:
     asked = Q(asked_at__isnull=False)
+    awake = Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=Now())
     return {
-        "triage": Q(status=Status.NEW) & ~asked,
-        "mine": Q(owner=user),
-        "decide": Q(status=Status.TRIAGED) & ~asked,
-        "reply": asked,
+        "triage": Q(status=Status.NEW) & ~asked & awake,
+        "mine": Q(owner=user) & awake,
+        "decide": Q(status=Status.TRIAGED) & ~asked & awake,
+        "reply": asked & awake,
     }[view]
 
 
@@ -169,7 +171,8 @@ SELECT count(*) FILTER (WHERE status = 'new' AND asked_at IS NULL),
     count(*) FILTER (WHERE status = 'new' AND asked_at IS NULL
         AND due_at >= %(now)s AND due_at < %(evening)s)
 FROM intake_request
-WHERE status IN ('new', 'triaged')
+WHERE status IN ('new', 'triaged') AND merged_into_id IS NULL
+    AND (snoozed_until IS NULL OR snoozed_until <= now())
 """
 
 

@@ -10,7 +10,10 @@ ANNOUNCED = (
     "request.answered",
     "request.commented",
     "request.decided",
+    "request.reopened",
     "request.shipped",
+    "request.merged",
+    "request.unmerged",
 )
 
 

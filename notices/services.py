@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.utils import formataddr, parseaddr
 
 import structlog
@@ -34,7 +34,14 @@ class Message:
     by_mail: bool = True
 
 
-def notify(*, event: Event, recipients: Iterable[User], message: Message) -> int:
+def notify(
+    *,
+    event: Event,
+    recipients: Iterable[User],
+    message: Message,
+    release_at: datetime | None = None,
+    channel_kind: str = "",
+) -> int:
     """Write one notice a person for an event and have the mails sent; returns how many are new.
 
     Repeating it for the same event writes nothing. People without an open account are left out.
@@ -138,3 +145,8 @@ def mark_read(*, user: User, notice_ids: list[int] | None = None) -> int:
     if notice_ids is not None:
         unread = unread.filter(pk__in=notice_ids)
     return unread.update(read_at=timezone.now())
+
+
+def cancel(event_id: int) -> int:
+    """Take back what nobody was told yet about an event; returns how many notices."""
+    return Notice.objects.filter(event_id=event_id, mailed_at__isnull=True).delete()[0]

@@ -44,3 +44,14 @@ def record_decision(
         data={"outcome": decision.outcome, "team": decision.team_id},
     )
     return decision
+
+
+@transaction.atomic
+def withdraw_decision(*, decision: Decision, actor: User, at: datetime | None = None) -> Decision:
+    """Take a decision back before anyone was told; the row stays, marked. Repeatable."""
+    decision = Decision.objects.select_for_update().get(pk=decision.pk)
+    if decision.withdrawn_at is None:
+        decision.withdrawn_at = at or timezone.now()
+        decision.save(update_fields=["withdrawn_at"])
+        record("decision.withdrawn", decision, actor=actor, at=decision.withdrawn_at)
+    return decision

@@ -36,6 +36,9 @@ class Decision(models.Model):
     )
     decided_at = models.DateTimeField(default=timezone.now)
     revisit_on = models.DateField(null=True, blank=True)
+    withdrawn_at = models.DateTimeField(
+        null=True, blank=True, help_text="Taken back at once, before anyone was told."
+    )
 
     class Meta:
         ordering = ["-decided_at", "-id"]

@@ -240,10 +240,14 @@ USE_I18N = False
 USE_TZ = True
 TIME_ZONE = env_time_zone("TIME_ZONE", "Europe/Amsterdam")
 
+# Whoever is behind an open request hears something at least every so many days, or a task is
+# raised with its owner.
+HEARD_CEILING_DAYS = env_int("HEARD_CEILING_DAYS", 14, low=1, high=365)
+
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = Path(env_str("STATIC_ROOT", str(HUB_DIR / "static")))
-STORAGES = {
+STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": (
@@ -255,6 +259,16 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEBUG
 MEDIA_ROOT = Path(env_str("MEDIA_ROOT", str(HUB_DIR / "media")))
+# Files of requests: outside the web root, never served by the web server itself.
+STORAGES["private"] = {
+    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "OPTIONS": {
+        "location": MEDIA_ROOT / "private",
+        "base_url": None,
+        "file_permissions_mode": 0o600,
+        "directory_permissions_mode": 0o700,
+    },
+}
 
 for _name, _value in email_config(
     "EMAIL_URL", f"filemail:///{HUB_DIR / 'mail'}" if not PRODUCTION else "consolemail://"

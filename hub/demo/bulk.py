@@ -5,33 +5,57 @@ A test compares both ways row by row. What a service learns to write, this learn
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
+from django.conf import settings
 from django.db import connection
 
+from accounts.permissions import is_pm
 from hub.demo.company import Company
 from hub.demo.plan import Planned, Step, by_time
-from intake.models import REQUEST_NUMBERS
-from intake.services import DECISION_PROMISE_DAYS, TRIAGE_PROMISE_DAYS, promise
+from intake.models import OPEN_STATUSES, REQUEST_NUMBERS
+from intake.services.groups import REQUEST_KIND
+from intake.services.promises import promise, promised_days
 from planning.models import DECISION_NUMBERS
+from producthub.lib.periods import working_seconds
 from producthub.lib.sequences import reserve_numbers
+from search.services import Row as Found
+from search.services import index_many
 
 REQUEST_COLUMNS = (
     "id", "number", "kind", "title", "problem", "affected", "evidence_url", "needed_on",
     "visibility", "team_id", "requester_id", "owner_id", "status", "outcome", "decision_id",
     "submitted_at", "triaged_at", "decided_at", "shipped_at", "asked_at", "asked_by_id", "due_at",
-    "changed_at", "source", "submission_key",
+    "changed_at", "source", "submission_key", "heard_at", "acknowledged_at", "source_system",
+    "source_ref", "answers", "priority", "labels", "vote_count", "similar_count",
+)  # fmt: skip
+PROMISE_COLUMNS = (
+    "request_id", "kind", "days", "started_at", "due_at", "paused_at", "waited_seconds", "met_at",
 )  # fmt: skip
 DECISION_COLUMNS = (
     "id", "number", "title", "outcome", "reason", "team_id", "decided_by_id", "decided_at",
     "revisit_on",
 )  # fmt: skip
-COMMENT_COLUMNS = ("id", "request_id", "author_id", "kind", "body", "created_at", "key")
+COMMENT_COLUMNS = (
+    "id", "request_id", "author_id", "kind", "body", "created_at", "key", "is_internal",
+)  # fmt: skip
 EVENT_COLUMNS = (
     "kind", "subject_type", "subject_id", "subject_label", "actor_id", "occurred_at", "data",
 )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Promised:
+    """One promise of a request, as in the model."""
+
+    kind: str
+    days: int
+    paused_at: datetime | None = None
+    waited_seconds: int = 0
+    met_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -45,7 +69,8 @@ class Row:
     team: str
     submitted_at: datetime
     changed_at: datetime
-    stays_open: bool
+    promises: list[Promised]
+    acknowledged_at: datetime | None = None
     status: str = "new"
     outcome: str = ""
     owner_id: int | None = None
@@ -55,7 +80,6 @@ class Row:
     shipped_at: datetime | None = None
     asked_at: datetime | None = None
     asked_by_id: int | None = None
-    due_at: datetime | None = None
 
 
 @dataclass
@@ -72,15 +96,31 @@ class Ledger:
     decisions: list[tuple[Any, ...]] = field(default_factory=list)
     comments: list[tuple[Any, ...]] = field(default_factory=list)
     events: list[tuple[Any, ...]] = field(default_factory=list)
+    pm_ids: frozenset[int] = frozenset()
 
     def team_id(self, slug: str) -> int | None:
         return self.company.teams[slug].pk if slug else None
 
-    def promise(self, row: Row, days: int) -> datetime | None:
-        """Only where it will be seen: working it out is the slowest part."""
-        if not row.stays_open:
-            return None
-        return promise(row.submitted_at, days, self.company.teams.get(row.team))
+    def zone(self, row: Row) -> ZoneInfo:
+        team = self.company.teams.get(row.team)
+        return team.zone if team else ZoneInfo(settings.TIME_ZONE)
+
+    def due(self, row: Row, one: Promised) -> datetime:
+        team = self.company.teams.get(row.team)
+        return promise(row.submitted_at, one.days, team, one.waited_seconds)
+
+    def next_due(self, row: Row) -> datetime | None:
+        """The earliest promise still open."""
+        waiting = [self.due(row, one) for one in row.promises if one.met_at is None]
+        return min(waiting, default=None) if row.status in OPEN_STATUSES else None
+
+    def acknowledge(self, row: Row, step: Step, actor_id: int) -> None:
+        """The first word of a PM."""
+        is_pm = actor_id in self.pm_ids and actor_id != row.requester_id
+        if row.acknowledged_at is None and is_pm:
+            row.acknowledged_at = step.at
+            meet(row, step.at, "first_answer")
+            self.record("request.acknowledged", row, actor_id, step.at, {})
 
     def record(
         self, kind: str, row: Row, actor_id: int, at: datetime, data: dict[str, Any]
@@ -89,6 +129,13 @@ class Ledger:
             (kind, "intake.request", row.pk, f"REQ-{row.number}", actor_id, at,
              orjson.dumps(data).decode())
         )  # fmt: skip
+
+
+def meet(row: Row, at: datetime, *kinds: str) -> None:
+    """Promises kept; those kept before stay as they are."""
+    for one in row.promises:
+        if one.kind in kinds and one.met_at is None:
+            one.met_at, one.paused_at = at, None
 
 
 def write(items: Iterable[Planned], company: Company) -> int:
@@ -105,6 +152,7 @@ def write(items: Iterable[Planned], company: Company) -> int:
         _reserve_ids("planning_decision", decided),
         reserve_numbers(DECISION_NUMBERS, decided) if decided else 0,
         _reserve_ids("intake_comment", said),
+        pm_ids=frozenset(user.pk for user in company.users if is_pm(user)),
     )
     for item, step in by_time(held):
         actor_id = company.users[step.actor].pk
@@ -114,9 +162,23 @@ def write(items: Iterable[Planned], company: Company) -> int:
             _STEPS[step.kind](ledger, ledger.rows[item.number], step, actor_id)
     _copy("planning_decision", DECISION_COLUMNS, ledger.decisions)
     _copy("intake_request", REQUEST_COLUMNS, map(ledger_row(ledger), ledger.rows.values()))
+    _copy("intake_promise", PROMISE_COLUMNS, _promises(ledger))
     _copy("intake_comment", COMMENT_COLUMNS, ledger.comments)
     _copy("activity_event", EVENT_COLUMNS, ledger.events)
+    index_many(
+        Found(REQUEST_KIND, row.pk, row.item.title, row.item.problem, None, row.submitted_at)
+        for row in ledger.rows.values()
+    )
     return len(ledger.events)
+
+
+def _promises(ledger: Ledger) -> Iterable[tuple[Any, ...]]:
+    for row in ledger.rows.values():
+        for one in row.promises:
+            yield (
+                row.pk, one.kind, one.days, row.submitted_at, ledger.due(row, one), one.paused_at,
+                one.waited_seconds, one.met_at,
+            )  # fmt: skip
 
 
 def _reserve_ids(table: str, count: int) -> int:
@@ -147,7 +209,8 @@ def ledger_row(ledger: Ledger) -> Any:
             item.needed_on, item.visibility, ledger.team_id(row.team), row.requester_id,
             row.owner_id, row.status, row.outcome, row.decision_id, row.submitted_at,
             row.triaged_at, row.decided_at, row.shipped_at, row.asked_at, row.asked_by_id,
-            row.due_at, row.changed_at, "web", item.key,
+            ledger.next_due(row), row.changed_at, "web", item.key, row.submitted_at,
+            row.acknowledged_at, "", "", "{}", "normal", [], 0, 0,
         )  # fmt: skip
 
     return columns
@@ -162,12 +225,11 @@ def _submit(ledger: Ledger, item: Planned, step: Step, actor_id: int) -> None:
         team=item.team,
         submitted_at=step.at,
         changed_at=step.at,
-        stays_open=all(one.kind != "decide" for one in item.steps),
+        promises=[Promised(kind, days) for kind, days in _DAYS.items()],
     )
     ledger.next_request += 1
     ledger.next_number += 1
-    row.due_at = ledger.promise(row, TRIAGE_PROMISE_DAYS)
-    data = {"kind": item.kind, "team": ledger.team_id(item.team), "source": "web"}
+    data = {"kind": item.kind, "team": ledger.team_id(item.team), "source": "web", "form": None}
     ledger.record("request.submitted", row, actor_id, step.at, data)
 
 
@@ -178,9 +240,10 @@ def _triage(ledger: Ledger, row: Row, step: Step, actor_id: int) -> None:
         return
     owner_changed = row.owner_id != owner_id
     row.team, row.owner_id, row.changed_at, row.status = step.team, owner_id, step.at, "triaged"
+    ledger.acknowledge(row, step, actor_id)
     if is_first:
         row.triaged_at = step.at
-        row.due_at = ledger.promise(row, DECISION_PROMISE_DAYS)
+        meet(row, step.at, "triage", "first_answer")
     data = {"team": ledger.team_id(row.team), "owner": owner_id, "owner_changed": owner_changed}
     kind = "request.triaged" if is_first else "request.reassigned"
     ledger.record(kind, row, actor_id, step.at, data)
@@ -189,15 +252,19 @@ def _triage(ledger: Ledger, row: Row, step: Step, actor_id: int) -> None:
 def _say(ledger: Ledger, row: Row, step: Step, actor_id: int, kind: str) -> int:
     pk = ledger.next_comment
     ledger.next_comment += 1
-    ledger.comments.append((pk, row.pk, actor_id, kind, step.text, step.at, step.key))
+    ledger.comments.append((pk, row.pk, actor_id, kind, step.text, step.at, step.key, False))
     row.changed_at = step.at
     return pk
 
 
 def _ask(ledger: Ledger, row: Row, step: Step, actor_id: int) -> None:
     pk = _say(ledger, row, step, actor_id, "question")
+    if row.asked_at is None:
+        for one in row.promises:
+            one.paused_at = step.at if one.met_at is None else None
     row.asked_at = row.asked_at or step.at
     row.asked_by_id = actor_id
+    ledger.acknowledge(row, step, actor_id)
     ledger.record("request.asked", row, actor_id, step.at, {"comment": pk})
 
 
@@ -211,17 +278,22 @@ def _answer(ledger: Ledger, row: Row, step: Step, actor_id: int) -> None:
         "waited_seconds": int(waited.total_seconds()),
     }
     row.asked_at = row.asked_by_id = None
-    if row.due_at is not None:
-        row.due_at += max(waited, timedelta(0))
+    zone = ledger.zone(row)
+    for one in row.promises:
+        if one.paused_at is not None:
+            one.waited_seconds += working_seconds(one.paused_at, step.at, zone)
+            one.paused_at = None
     ledger.record("request.answered", row, actor_id, step.at, data)
 
 
 def _comment(ledger: Ledger, row: Row, step: Step, actor_id: int) -> None:
     pk = _say(ledger, row, step, actor_id, "comment")
+    ledger.acknowledge(row, step, actor_id)
     ledger.record("request.commented", row, actor_id, step.at, {"comment": pk})
 
 
 def _decide(ledger: Ledger, row: Row, step: Step, actor_id: int) -> None:
+    ledger.acknowledge(row, step, actor_id)
     pk, number = ledger.next_decision, ledger.next_decision_number
     ledger.next_decision += 1
     ledger.next_decision_number += 1
@@ -238,7 +310,8 @@ def _decide(ledger: Ledger, row: Row, step: Step, actor_id: int) -> None:
     row.decided_at = row.changed_at = step.at
     row.triaged_at = row.triaged_at or step.at
     row.owner_id = row.owner_id or actor_id
-    row.asked_at = row.asked_by_id = row.due_at = None
+    row.asked_at = row.asked_by_id = None
+    meet(row, step.at, *_DAYS)
     ledger.record("request.decided", row, actor_id, step.at, {**data, "decision": pk})
 
 
@@ -248,6 +321,7 @@ def _ship(ledger: Ledger, row: Row, step: Step, actor_id: int) -> None:
     ledger.record("request.shipped", row, actor_id, step.at, {})
 
 
+_DAYS = promised_days(None)
 _SAID = ("ask", "answer", "comment")
 _STEPS = {
     "triage": _triage,

@@ -14,6 +14,7 @@ from intake.services import (
     ask_requester,
     comment_on_request,
 )
+from tests.factories import make_request
 
 pytestmark = pytest.mark.django_db
 TUESDAY = datetime(2026, 3, 3, 9, tzinfo=UTC)
@@ -26,12 +27,19 @@ def test_a_question_waits_for_the_requester(pm, item):
     assert Event.objects.get(kind="request.asked").actor == pm
 
 
-def test_the_promise_runs_on_by_as_much_as_it_waited(pm, ada, item):
-    due = item.due_at
+def test_the_promises_run_on_by_the_working_time_that_they_waited(pm, ada, team):
+    item = make_request(ada, team=team, at=TUESDAY)
     ask_requester(item=item, actor=pm, question="How many stops?", at=TUESDAY)
+    assert set(item.promises.values_list("kind", "met_at", "paused_at")) == {
+        ("first_answer", TUESDAY, None),  # a question is a first word
+        ("triage", None, TUESDAY),
+        ("decision", None, TUESDAY),
+    }
     answer_question(item=item, actor=ada, answer="640.", at=TUESDAY + timedelta(hours=30))
     item.refresh_from_db()
-    assert item.due_at == due + timedelta(hours=30)
+    # Thirty hours from Tuesday 10:00 hold a working day and six hours of the next.
+    assert item.promises.get(kind="triage").waited_seconds == (8 + 6) * 3600
+    assert item.due_at == datetime(2026, 3, 6, 15, tzinfo=UTC)
     assert item.asked_at is None
     assert Event.objects.get(kind="request.answered").data["waited_seconds"] == 30 * 3600
 

@@ -24,7 +24,7 @@ def test_it_works(ada, team):
     assert item.due_at == datetime(2026, 3, 4, 10, tzinfo=UTC)  # two working days on
     event = Event.objects.get(kind="request.submitted")
     assert (event.subject_id, event.actor, event.occurred_at) == (item.pk, ada, monday)
-    assert event.data == {"kind": "idea", "team": team.pk, "source": "web"}
+    assert event.data == {"kind": "idea", "team": team.pk, "source": "web", "form": None}
 
 
 def test_numbers_follow_each_other(ada):

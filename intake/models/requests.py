@@ -1,4 +1,4 @@
-"""Requests, and what is said about them."""
+"""Requests."""
 
 import uuid
 from typing import Any
@@ -51,6 +51,15 @@ class Affected(models.TextChoices):
     US = "us", "Our own product teams"
 
 
+class Priority(models.TextChoices):
+    """How soon it matters, as its PM or a routing rule sees it."""
+
+    URGENT = "urgent", "Urgent"
+    HIGH = "high", "High"
+    NORMAL = "normal", "Normal"
+    LOW = "low", "Low"
+
+
 class Visibility(models.TextChoices):
     """Who may see a request besides its requester and the PMs."""
 
@@ -68,7 +77,7 @@ class RequestQuerySet(models.QuerySet["Request"]):
             return self.none()
         if is_pm(user):
             return self
-        mine = models.Q(requester=user) | models.Q(owner=user)
+        mine = models.Q(requester=user) | models.Q(owner=user) | models.Q(sent_by=user)
         teams = user.memberships.current().values("team_id")
         return self.filter(
             models.Q(visibility=Visibility.COMPANY)
@@ -77,8 +86,17 @@ class RequestQuerySet(models.QuerySet["Request"]):
         )
 
     def open(self) -> "RequestQuerySet":
-        """Not decided yet."""
-        return self.filter(status__in=OPEN_STATUSES)
+        """Not decided yet, and not merged into another."""
+        return self.filter(status__in=OPEN_STATUSES, merged_into__isnull=True)
+
+    def canonical(self) -> "RequestQuerySet":
+        """Each group of merged requests once."""
+        return self.filter(merged_into__isnull=True)
+
+    def group_of(self, item: "Request") -> "RequestQuerySet":
+        """The canonical request and everything merged into it, directly or not."""
+        root = item.root_id or item.pk
+        return self.filter(models.Q(pk=root) | models.Q(root_id=root))
 
 
 class Request(models.Model):
@@ -129,6 +147,83 @@ class Request(models.Model):
     )
     changed_at = models.DateTimeField(default=timezone.now, help_text="Last news.")
     source = models.CharField(max_length=20, default="web")
+    source_system = models.CharField(max_length=40, blank=True, help_text="Where it came from.")
+    source_ref = models.CharField(max_length=200, blank=True, help_text="Its id there.")
+    sent_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="sent_requests",
+        help_text="Who wrote it for the requester.",
+    )
+    customer = models.ForeignKey(
+        "intake.Customer",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="requests",
+        help_text="The account that it was asked for.",
+    )
+    form_version = models.ForeignKey(
+        "intake.FormVersion",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="requests",
+        help_text="The questions as they stood when it was sent.",
+    )
+    answers = models.JSONField(default=dict, blank=True, help_text="By key of the question.")
+    priority = models.CharField(max_length=10, choices=Priority.choices, default=Priority.NORMAL)
+    labels = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    routed_by = models.ForeignKey(
+        "intake.RoutingRule",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="routed",
+        help_text="The rule that chose the team.",
+    )
+    snoozed_until = models.DateTimeField(null=True, blank=True)
+    acknowledged_at = models.DateTimeField(null=True, blank=True, help_text="First word of a PM.")
+    heard_at = models.DateTimeField(
+        null=True, blank=True, help_text="When those behind it last heard something."
+    )
+    silence_raised_at = models.DateTimeField(null=True, blank=True)
+    reopened_at = models.DateTimeField(null=True, blank=True, help_text="Once only.")
+    merged_into = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="merged",
+        help_text="The request that it joined.",
+    )
+    root = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="group",
+        help_text="The one that stands for its group; empty for that one.",
+    )
+    merged_at = models.DateTimeField(null=True, blank=True)
+    vote_count = models.PositiveIntegerField(
+        default=0, help_text="People behind it and what joined it, besides its requester."
+    )
+    similar_count = models.PositiveSmallIntegerField(
+        default=0, help_text="Likely duplicates that nobody has settled yet."
+    )
+    score = models.DecimalField(
+        max_digits=12, decimal_places=3, null=True, blank=True, help_text="Last agreed score."
+    )
+    score_version = models.ForeignKey(
+        "intake.ScoringModelVersion",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+    )
     submission_key = models.UUIDField(
         default=uuid.uuid4, unique=True, help_text="One a form: posted twice it is one request."
     )
@@ -143,13 +238,48 @@ class Request(models.Model):
 
     class Meta:
         ordering = ["-number"]
+        constraints = [
+            # an import that runs twice brings a row once
+            models.UniqueConstraint(
+                fields=["source_system", "source_ref"],
+                name="request_source_once",
+                condition=~models.Q(source_ref=""),
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(merged_into=models.F("id")), name="request_not_into_itself"
+            ),
+        ]
         indexes = [
             # triage queue: open requests by promise, per view and team
             models.Index(
                 fields=["due_at", "id"],
-                name="request_queue",
-                condition=models.Q(status__in=["new", "triaged"]),
+                name="request_queue_open",
+                condition=models.Q(status__in=["new", "triaged"], merged_into__isnull=True),
             ),
+            # the queue by votes
+            models.Index(
+                fields=["-vote_count", "id"],
+                name="request_queue_votes",
+                condition=models.Q(status__in=["new", "triaged"], merged_into__isnull=True),
+            ),
+            # what joined a request
+            models.Index(
+                fields=["root"], name="request_group", condition=models.Q(root__isnull=False)
+            ),
+            # sent for someone else
+            models.Index(
+                fields=["sent_by", "-changed_at"],
+                name="request_sent_by",
+                condition=models.Q(sent_by__isnull=False),
+            ),
+            # past the ceiling of silence: open requests by when anyone last heard
+            models.Index(
+                fields=["heard_at"],
+                name="request_heard",
+                condition=models.Q(status__in=["new", "triaged"], merged_into__isnull=True),
+            ),
+            # by label
+            GinIndex(fields=["labels"], name="request_labels"),
             # my requests, newest news first
             models.Index(fields=["requester", "-changed_at"], name="request_mine"),
             # what waits for me: open requests that I own
@@ -185,13 +315,20 @@ class Request(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """Not decided yet."""
-        return self.status in OPEN_STATUSES
+        """Not decided yet, and not merged into another."""
+        return self.status in OPEN_STATUSES and self.merged_into_id is None
+
+    @property
+    def is_merged(self) -> bool:
+        """Joined another request, which stands for it."""
+        return self.merged_into_id is not None
 
     @property
     def state(self) -> tuple[str, str, str]:
         """(word, tone, icon) of its tag."""
-        return state_of(self.status, self.outcome, self.asked_at is not None)
+        return state_of(
+            self.status, self.outcome, self.asked_at is not None, self.merged_into_id is not None
+        )
 
     @property
     def kind_icon(self) -> str:
@@ -202,8 +339,12 @@ class Request(models.Model):
 KIND_ICONS = {Kind.IDEA: "bulb", Kind.PROBLEM: "bug", Kind.DATA: "data", Kind.HELP: "help"}
 
 
-def state_of(status: str, outcome: str, is_asked: bool) -> tuple[str, str, str]:
+def state_of(
+    status: str, outcome: str, is_asked: bool, is_merged: bool = False
+) -> tuple[str, str, str]:
     """(word, tone, icon) for a status, its outcome and an open question."""
+    if is_merged:
+        return "Merged", "", "merge"
     if status == Status.SHIPPED:
         return "Delivered", "good", "check"
     if status == Status.DECIDED:
@@ -217,33 +358,3 @@ def state_of(status: str, outcome: str, is_asked: bool) -> tuple[str, str, str]:
     if status == Status.TRIAGED:
         return "Waiting for a decision", "warn", "gavel"
     return "In triage", "info", "inbox"
-
-
-class Comment(models.Model):
-    """Something said on a request, read by everyone who sees it."""
-
-    class Kind(models.TextChoices):
-        COMMENT = "comment", "Comment"
-        QUESTION = "question", "Question to the requester"
-        ANSWER = "answer", "Answer"
-
-    request = models.ForeignKey(Request, on_delete=models.CASCADE, related_name="comments")
-    author = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="comments"
-    )
-    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.COMMENT)
-    body = models.TextField(max_length=5000)
-    created_at = models.DateTimeField(default=timezone.now)
-    key = models.UUIDField(
-        default=uuid.uuid4, unique=True, help_text="One a form: posted twice it is one comment."
-    )
-
-    class Meta:
-        ordering = ["created_at", "id"]
-        indexes = [
-            # the conversation of one request
-            models.Index(fields=["request", "created_at"], name="comment_thread"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.author} on {self.request_id}"

@@ -1,0 +1,82 @@
+"""Requests and everything around them."""
+
+from intake.models.conversation import Attachment, Comment
+from intake.models.forms import (
+    Draft,
+    FieldType,
+    FormField,
+    FormVersion,
+    IntakeForm,
+    MapsTo,
+    OpenSubmission,
+)
+from intake.models.imports import ImportProfile, ImportRow, ImportRun
+from intake.models.requests import (
+    KIND_ICONS,
+    OPEN_STATUSES,
+    PROBLEM_LENGTH,
+    REQUEST_NUMBERS,
+    TITLE_LENGTH,
+    Affected,
+    Kind,
+    Priority,
+    Request,
+    RequestQuerySet,
+    Status,
+    Visibility,
+    state_of,
+)
+from intake.models.routing import Promise, RoutingHit, RoutingRule, Undo
+from intake.models.scoring import (
+    SESSION_NUMBERS,
+    Candidate,
+    Method,
+    Score,
+    ScoringModel,
+    ScoringModelVersion,
+    ScoringSession,
+)
+from intake.models.voices import Customer, DuplicatePair, Follow, Vote
+
+__all__ = [
+    "KIND_ICONS",
+    "OPEN_STATUSES",
+    "PROBLEM_LENGTH",
+    "REQUEST_NUMBERS",
+    "SESSION_NUMBERS",
+    "TITLE_LENGTH",
+    "Affected",
+    "Attachment",
+    "Candidate",
+    "Comment",
+    "Customer",
+    "Draft",
+    "DuplicatePair",
+    "FieldType",
+    "Follow",
+    "FormField",
+    "FormVersion",
+    "ImportProfile",
+    "ImportRow",
+    "ImportRun",
+    "IntakeForm",
+    "Kind",
+    "MapsTo",
+    "Method",
+    "OpenSubmission",
+    "Priority",
+    "Promise",
+    "Request",
+    "RequestQuerySet",
+    "RoutingHit",
+    "RoutingRule",
+    "Score",
+    "ScoringModel",
+    "ScoringModelVersion",
+    "ScoringSession",
+    "Status",
+    "Undo",
+    "Visibility",
+    "Vote",
+    "state_of",
+]
