@@ -1,6 +1,5 @@
-"""Rows as CSV that no spreadsheet runs."""
+"""The rows behind a figure, as lines of a table."""
 
-import csv
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,7 +8,6 @@ from django.utils import timezone
 from metrics.selectors import Row
 from producthub.lib.periods import working_days
 
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 HEADINGS = (
     "Request",
     "Title",
@@ -22,27 +20,8 @@ HEADINGS = (
 )
 
 
-def harmless(value: Any) -> str:
-    """A cell that a spreadsheet shows instead of running it."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(DANGEROUS) else text
-
-
-class _Echo:
-    def write(self, line: str) -> str:
-        return line
-
-
-def as_csv(lines: Iterable[Iterable[Any]]) -> Iterator[str]:
-    """Lines of a CSV file, one by one, every cell harmless."""
-    writer = csv.writer(_Echo())
-    for line in lines:
-        yield writer.writerow([harmless(cell) for cell in line])
-
-
 def row_lines(rows: Iterable[Row], total: int) -> Iterator[tuple[Any, ...]]:
     """The rows behind a figure, and how many are counted but not shown to this reader."""
-    yield HEADINGS
     shown = 0
     for row in rows:
         shown += 1

@@ -11,6 +11,7 @@ from accounts.models import Team
 from metrics import charts, exports, selectors
 from metrics.definitions import MIN_SAMPLE, TIME_TO_DECISION
 from metrics.windows import DEFAULT_PERIOD, PERIODS
+from producthub.lib.csv import csv_response
 from producthub.lib.htmx import page
 
 PAGE_SIZE = 50
@@ -68,11 +69,8 @@ def _csv(request: HttpRequest, report: selectors.Report) -> StreamingHttpRespons
     lines = exports.row_lines(
         selectors.all_rows(report.figure, request.user), report.n + report.n_open
     )
-    response = StreamingHttpResponse(exports.as_csv(lines), content_type="text/csv; charset=utf-8")
     day = timezone.localdate(report.figure.as_of)
-    name = f"time-to-decision-{report.period}-{day}.csv"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return csv_response(f"time-to-decision-{report.period}-{day}", exports.HEADINGS, lines)
 
 
 def trend_chart(report: selectors.Report) -> charts.Chart | None:

@@ -1,7 +1,6 @@
 """Pages of work items."""
 
-import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from zlib import crc32
@@ -15,6 +14,7 @@ from planning import selectors
 from planning.freshness import work_freshness
 from planning.models import Phase, WorkItem
 from planning.selectors import DAY_SECONDS, WorkFilter
+from producthub.lib.csv import csv_response
 from producthub.lib.htmx import page
 from producthub.lib.input import whole_number
 from producthub.lib.tags import avatar_html, tag_html
@@ -35,7 +35,8 @@ def work(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     chosen = WorkFilter.from_query(request.GET)
     reader: Any = request.user
     if request.GET.get("format") == "csv":
-        return _csv(selectors.exported_rows(chosen, reader))
+        rows = selectors.exported_rows(chosen, reader)
+        return csv_response("work-items", CSV_COLUMNS, map(_cells, rows))
     figures = selectors.flow_figures()
     listed = selectors.work_page(chosen, reader, _page_number(request), figures.total)
     teams = {pk: name for pk, _, name in figures.teams}
@@ -90,36 +91,10 @@ CSV_COLUMNS = [
 ]  # fmt: skip
 
 
-class _Echo:
-    """A file that hands back what is written to it."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def _csv(rows: Iterable[dict[str, Any]]) -> StreamingHttpResponse:
-    def lines() -> Iterator[str]:
-        writer = csv.writer(_Echo())
-        yield "\ufeff" + writer.writerow(CSV_COLUMNS)
-        for row in rows:
-            yield writer.writerow([_cell(name, value) for name, value in row.items()])
-
-    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="work-items.csv"'
-    return response
-
-
-def _cell(name: str, value: Any) -> Any:
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds")
-    if name == "cycle_seconds":
-        return f"{value / DAY_SECONDS:.2f}"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    # A spreadsheet would run a title that begins like a formula.
-    return f"'{value}" if value[:1] in "=+-@\t\r" else value
+def _cells(row: dict[str, Any]) -> Iterator[Any]:
+    for name, value in row.items():
+        is_time = name == "cycle_seconds" and value is not None
+        yield f"{value / DAY_SECONDS:.2f}" if is_time else value
 
 
 @require_safe

@@ -130,7 +130,7 @@ def test_it_costs_few_queries(who, request, signed_in, history, django_assert_ma
 
 
 def rows_of(response):
-    return list(csv.reader(b"".join(response.streaming_content).decode().splitlines()))
+    return list(csv.reader(b"".join(response.streaming_content).decode("utf-8-sig").splitlines()))
 
 
 def test_the_export_holds_the_rows(signed_in, pm, history):
