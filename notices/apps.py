@@ -9,6 +9,7 @@ class NoticesConfig(AppConfig):
 
         register_count(
             "unread",
-            "SELECT count(*) FROM notices_notice WHERE recipient_id = %(user)s AND read_at IS NULL",
+            "SELECT count(*) FROM notices_notice WHERE recipient_id = %(user)s AND read_at IS NULL"
+            " AND release_at <= statement_timestamp()",
             lambda user: True,
         )

@@ -22,8 +22,8 @@ def send_waiting_mails() -> None:
     waiting = Notice.objects.filter(
         mail_wanted=True,
         mailed_at__isnull=True,
-        created_at__lt=before,
+        release_at__lt=before,
         mail_attempts__lt=services.MAIL_ATTEMPTS,
-    ).order_by("created_at")
+    ).order_by("release_at")
     for pk in waiting.values_list("pk", flat=True)[:200]:
         services.send_notice_mail(pk)

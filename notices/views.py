@@ -7,7 +7,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import SignedInRequest
 from notices import services
-from notices.models import Notice
 from notices.selectors import inbox_for
 from producthub.lib.htmx import page, see_other
 
@@ -29,7 +28,7 @@ def inbox(request: SignedInRequest) -> HttpResponse:
 @require_POST
 def notice_open(request: SignedInRequest, pk: int) -> HttpResponse:
     """Mark as read and lead to what it is about."""
-    notice = get_object_or_404(Notice, pk=pk, recipient=request.user)
+    notice = get_object_or_404(inbox_for(request.user), pk=pk)
     services.mark_read(user=request.user, notice_ids=[notice.pk])
     return see_other(notice.url)
 

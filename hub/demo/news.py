@@ -45,7 +45,10 @@ def tell(items: list[Request], readers: list[User], now: datetime) -> int:
             heard = [person for person in recipients if person and person.pk != event.actor_id]
             if heard:
                 count += notify(
-                    event=event, recipients=heard, message=replace(message, by_mail=False)
+                    event=event,
+                    recipients=heard,
+                    message=replace(message, by_mail=False),
+                    release_at=event.occurred_at,
                 )
     Notice.objects.filter(created_at__lt=now - timedelta(days=UNREAD_DAYS)).update(
         read_at=F("created_at") + timedelta(hours=3)

@@ -65,7 +65,7 @@ def test_an_absent_mail_server_loses_no_mail(told, monkeypatch):
     told.refresh_from_db()
     assert (told.mailed_at, told.mail_error) == (None, "SMTPServerDisconnected: gone")
     past = timezone.now() - timedelta(minutes=10)
-    Notice.objects.update(created_at=past, mail_claimed_at=past)
+    Notice.objects.update(release_at=past, mail_claimed_at=past)
     send_waiting_mails()
     told.refresh_from_db()
     assert told.mailed_at is not None and told.mail_error == ""
