@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 
 from accounts.adapters import PROVEN_BY_PROVIDER, is_second_factor_required
 from accounts.models import User
+from activity.usage import MODULES, note_use
 
 # Session: this person has a second factor; saves asking the database at every request.
 HAS_SECOND_FACTOR = "has_second_factor"
@@ -120,3 +121,36 @@ class SecondFactorMiddleware:
         if name in _OPEN_NAMES or name.startswith("mfa_"):
             return None
         return move_to(request, reverse("mfa_activate_totp"))
+
+
+# The search page and the palette stand in hub, but are a part of their own.
+_SEARCH_NAMES = {"hub:search", "hub:palette"}
+# What static/js/app.js sends along when a part of a page asks for itself again.
+BY_TIMER = "X-By-Timer"
+
+
+class DailyUseMiddleware:
+    """Notes that a person used a part of the hub today: pages that were asked for by hand and
+    answered, never health checks, and never what an open tab fetches by itself.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        module = _module_of(request)
+        # Only a user whom the page has looked up anyway.
+        user = getattr(request, "_cached_user", None)
+        if module and isinstance(user, User) and response.status_code < 400:
+            note_use(user, module)
+        return response
+
+
+def _module_of(request: HttpRequest) -> str:
+    match = request.resolver_match
+    if match is None or BY_TIMER in request.headers or is_open(match.func):
+        return ""
+    if match.view_name in _SEARCH_NAMES:
+        return "search"
+    return match.app_name if match.app_name in MODULES else ""

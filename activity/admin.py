@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
-from activity.models import Event, EventDispatch
+from activity.models import DailyUse, Event, EventDispatch
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -33,4 +33,13 @@ class EventAdmin(ReadOnlyAdmin):
 class EventDispatchAdmin(ReadOnlyAdmin):
     list_display = ["created_at", "handler", "attempts", "done_at", "last_error"]
     list_filter = ["handler", ("done_at", admin.EmptyFieldListFilter)]
+    show_full_result_count = False
+
+
+@admin.register(DailyUse)
+class DailyUseAdmin(ReadOnlyAdmin):
+    list_display = ["day", "module", "person"]
+    list_filter = ["module"]
+    date_hierarchy = "day"
+    list_select_related = ["person"]
     show_full_result_count = False

@@ -85,3 +85,21 @@ class EventDispatch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.handler} of event {self.event_id}"
+
+
+class DailyUse(models.Model):
+    """A person used a part of the hub on a day: once a day and part, whatever they did there."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    module = models.CharField(max_length=20)
+    day = models.DateField(help_text="By the company's calendar.")
+
+    class Meta:
+        ordering = ["-day", "module"]
+        constraints = [
+            # the race of two first pages; counts by day and part read it, too
+            models.UniqueConstraint(fields=["day", "module", "person"], name="daily_use_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Person {self.person_id} in {self.module} on {self.day}"

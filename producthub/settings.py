@@ -93,6 +93,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "accounts.middleware.SecondFactorMiddleware",
     "accounts.middleware.TimeZoneMiddleware",
+    "accounts.middleware.DailyUseMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 

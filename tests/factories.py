@@ -3,7 +3,10 @@
 from itertools import count
 from typing import Any
 
+from django.db.models import QuerySet
+
 from accounts.models import Membership, Role, Team, User
+from activity.models import Event
 from intake.models import Request
 from intake.services import submit_request
 
@@ -40,3 +43,8 @@ def make_request(requester: User | None = None, **overrides: Any) -> Request:
         **overrides,
     }
     return submit_request(requester=requester or make_user(), **fields)
+
+
+def deeds() -> QuerySet[Event]:
+    """Events of what people did, without those that only say who was here."""
+    return Event.objects.exclude(kind__in=["person.signed_in", "module.used"])

@@ -92,6 +92,10 @@
   doc.addEventListener("htmx:beforeRequest", function (event) {
     if (doc.hidden && event.target.hasAttribute("data-poll")) event.preventDefault();
   });
+  /* What nobody pressed is no use of the hub. */
+  doc.addEventListener("htmx:configRequest", function (event) {
+    if (event.target.hasAttribute("data-poll")) event.detail.headers["X-By-Timer"] = "1";
+  });
 
   /* htmx: speak the outcome, keep focus, say when the connection is lost. */
   doc.addEventListener("htmx:afterSwap", function (event) {

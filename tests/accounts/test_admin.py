@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import Audience, GroupMapping, Membership, Role, User
 from activity.models import Event
-from tests.factories import make_team, make_user
+from tests.factories import deeds, make_team, make_user
 
 PEOPLE = "/admin/accounts/user/"
 
@@ -55,7 +55,7 @@ def test_a_new_person_with_a_password(desk, admin, client):
     assert response.status_code == 302, response.context["adminform"].errors
     person = User.objects.get(email="new@harbourline.example")
     assert person.check_password("a few words in a row")
-    assert list(Event.objects.values_list("kind", "actor")) == [("user.created", admin.pk)]
+    assert list(deeds().values_list("kind", "actor")) == [("user.created", admin.pk)]
 
 
 def test_a_new_person_without_a_password(desk):
@@ -75,7 +75,7 @@ def test_a_role_change_is_an_event(desk, ada, admin):
     assert response.status_code == 302, response.context["adminform"].errors
     ada.refresh_from_db()
     assert (ada.role, ada.name) == (Role.PM, "Ada M.")
-    kinds = list(Event.objects.order_by("id").values_list("kind", "actor"))
+    kinds = list(deeds().order_by("id").values_list("kind", "actor"))
     assert kinds == [("user.updated", admin.pk), ("user.role_changed", admin.pk)]
 
 
@@ -143,7 +143,7 @@ def test_memberships_open_and_close_with_events(desk, ada, team, admin):
     assert desk.post(change, {"duty": "design", "to_on": "2026-02-02"}).status_code == 302
     membership.refresh_from_db()
     assert (membership.duty, membership.to_on) == ("design", date(2026, 2, 2))
-    kinds = list(Event.objects.order_by("id").values_list("kind", flat=True))
+    kinds = list(deeds().order_by("id").values_list("kind", flat=True))
     assert kinds == ["membership.opened", "membership.duty_changed", "membership.closed"]
     assert desk.post(change, {"duty": "design", "to_on": ""}).status_code == 302
     membership.refresh_from_db()
@@ -154,7 +154,7 @@ def test_audience_members_are_saved_with_events(desk, ada):
     data = {"key": "exec", "name": "Executives", "members": [ada.pk]}
     assert desk.post("/admin/accounts/audience/add/", data).status_code == 302
     assert list(Audience.objects.get().members.all()) == [ada]
-    assert Event.objects.get().kind == "audience.joined"
+    assert deeds().get().kind == "audience.joined"
 
 
 # --- Product Ops ------------------------------------------------------------------------------

@@ -6,8 +6,7 @@ import pytest
 
 from accounts import selectors, services
 from accounts.models import Role
-from activity.models import Event
-from tests.factories import make_membership, make_team, make_user
+from tests.factories import deeds, make_membership, make_team, make_user
 
 
 @pytest.fixture
@@ -118,7 +117,7 @@ def test_own_account_is_changed(ada, signed_in):
     assert response.cookies["theme"].value == "dark"
     ada.refresh_from_db()
     assert (ada.name, ada.time_zone) == ("Ada Lovelace", "Europe/Lisbon")
-    assert Event.objects.get().kind == "user.updated"
+    assert deeds().get().kind == "user.updated"
     page = browser.get("/me/").content.decode()
     assert "Saved." in page
     assert 'data-theme="dark"' in page

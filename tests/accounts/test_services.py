@@ -11,11 +11,11 @@ from django.utils import timezone
 from accounts import services
 from accounts.models import Audience, Membership, Role, User
 from activity.models import Event
-from tests.factories import make_membership, make_team, make_user
+from tests.factories import deeds, make_membership, make_team, make_user
 
 
 def events():
-    return list(Event.objects.order_by("id").values_list("kind", "actor_id", "data"))
+    return list(deeds().order_by("id").values_list("kind", "actor_id", "data"))
 
 
 # --- create_user ------------------------------------------------------------------------------

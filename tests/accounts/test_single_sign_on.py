@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts import directory, services
 from accounts.models import Audience, GroupMapping, Membership, Role, User
 from activity.models import Event
-from tests.factories import make_membership, make_team, make_user
+from tests.factories import deeds, make_membership, make_team, make_user
 from tests.fakes.oidc import Provider
 
 
@@ -38,7 +38,7 @@ def go(client, next_page=""):
 
 
 def kinds():
-    return list(Event.objects.order_by("id").values_list("kind", flat=True))
+    return list(deeds().order_by("id").values_list("kind", flat=True))
 
 
 def test_an_unknown_person_is_created(client, db, provider):
