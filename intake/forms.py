@@ -7,7 +7,14 @@ from django import forms
 from django.utils import timezone
 
 from accounts.models import Role, Team, User
-from intake.models import PROBLEM_LENGTH, TITLE_LENGTH, Affected, Kind
+from intake.models import (
+    PROBLEM_LENGTH,
+    TITLE_LENGTH,
+    Affected,
+    Customer,
+    Kind,
+    Visibility,
+)
 from planning.models import Outcome
 from producthub.lib.forms import HubForm, TextArea
 from producthub.lib.input import whole_number
@@ -116,8 +123,116 @@ class KeyedForm(HubForm):
         self.initial.setdefault("key", uuid.uuid4())
 
 
+class VoteForm(HubForm):
+    """A voice, with a case of one's own where one has one."""
+
+    case = forms.CharField(
+        label="Your case",
+        help_text="What happens to you, and what does it cost? It helps the decision.",
+        max_length=5000,
+        required=False,
+        widget=TextArea(3),
+        error_messages={
+            "max_length": "Shorten the text to %(limit_value)d characters; it has %(show_value)d"
+        },
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("auto_id", "id_vote_%s")
+        super().__init__(*args, **kwargs)
+
+
+class VoteForOtherForm(VoteForm):
+    """A voice that a PM heard elsewhere."""
+
+    email = forms.EmailField(
+        label="Whose voice is it?",
+        help_text="The mail address of somebody with an account here.",
+        error_messages={
+            "required": "Enter their mail address",
+            "invalid": "Enter a mail address like ana@example.com",
+        },
+    )
+    customer = forms.ModelChoiceField(
+        label="Customer",
+        queryset=Customer.objects.none(),
+        required=False,
+        empty_label="None",
+        error_messages={"invalid_choice": "Choose a customer from the list"},
+    )
+    field_order = ("email", "case", "customer")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("auto_id", "id_other_%s")
+        super().__init__(*args, **kwargs)
+        self.fields["customer"].queryset = Customer.objects.filter(is_active=True)  # type: ignore[attr-defined]
+        self.person: User | None = None
+
+    def clean_email(self) -> str:
+        address = self.cleaned_data["email"].strip().lower()
+        self.person = User.objects.filter(email=address, is_active=True).first()
+        if self.person is None:
+            raise forms.ValidationError("Nobody here has this address. Check it, or invite them")
+        return address
+
+
+class EditForm(HubForm):
+    """The words of a request, and for PMs who may see it."""
+
+    title = forms.CharField(
+        label="Say it in one line",
+        max_length=TITLE_LENGTH,
+        error_messages={
+            "required": "Say what is needed in one line",
+            "max_length": "Shorten the line to %(limit_value)d characters; it has %(show_value)d",
+        },
+    )
+    problem = forms.CharField(
+        label="What happens today, and what does it cost?",
+        max_length=PROBLEM_LENGTH,
+        widget=TextArea(8),
+        error_messages={
+            "required": "Describe what happens today",
+            "max_length": "Shorten the text to %(limit_value)d characters; it has %(show_value)d",
+        },
+    )
+    evidence_url = forms.URLField(
+        label="Link to evidence",
+        max_length=500,
+        required=False,
+        assume_scheme="https",
+        error_messages={"invalid": "Enter a full address, like https://example.com/page"},
+    )
+    needed_on = forms.DateField(
+        label="Is there a date it must meet?",
+        required=False,
+        widget=forms.DateInput,
+        error_messages={"invalid": "Enter a date like 2027-03-31"},
+    )
+    visibility = forms.ChoiceField(
+        label="Who may see it",
+        choices=Visibility.choices,
+        error_messages={"invalid_choice": "Choose from the list"},
+    )
+    seen = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=0)
+
+    def __init__(self, *args: Any, is_pm: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["needed_on"].widget.attrs["class"] = "in sm"
+        if not is_pm:
+            del self.fields["visibility"]
+
+    def clean_title(self) -> str:
+        return " ".join(self.cleaned_data["title"].split())
+
+
 class CommentForm(KeyedForm):
     """Something to say."""
+
+    is_internal = forms.BooleanField(
+        label="Internal note: product managers alone read it",
+        required=False,
+    )
 
     body = forms.CharField(
         label="Add a comment",

@@ -16,9 +16,14 @@ def can_decide(user: Any, item: Request) -> bool:
     return is_pm(user)
 
 
+def can_edit(user: Any, item: Request) -> bool:
+    """Mend its words: who asked or sent it, and PMs."""
+    return bool(user.is_active) and (user.pk in (item.requester_id, item.sent_by_id) or is_pm(user))
+
+
 def can_answer(user: Any, item: Request) -> bool:
-    """Answer an open question: the requester, or the PM who hears it elsewhere."""
-    return bool(user.is_active) and (user.pk == item.requester_id or is_pm(user))
+    """Answer an open question: who asked or sent it, or the PM who hears it elsewhere."""
+    return bool(user.is_active) and (user.pk in (item.requester_id, item.sent_by_id) or is_pm(user))
 
 
 def can_comment(user: Any, item: Request) -> bool:

@@ -1,6 +1,6 @@
 """Read requests: rows for lists, the queue, what waits for whom."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,9 +11,21 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.models import Role, User
+from accounts.permissions import is_pm
+from activity.events import subject_key
 from activity.models import Event
-from activity.selectors import timeline_for
-from intake.models import Comment, Kind, Request, RequestQuerySet, Status, state_of
+from intake.models import (
+    Attachment,
+    Comment,
+    Kind,
+    Request,
+    RequestQuerySet,
+    RoutingRule,
+    Status,
+    Vote,
+    state_of,
+)
+from planning.models import Decision
 from producthub.lib.tags import tag_html
 
 
@@ -250,52 +262,223 @@ def owned_open(user: User) -> RequestQuerySet:
 # --- One request ------------------------------------------------------------------------------
 @dataclass(slots=True)
 class Entry:
-    """One line of a request's history."""
+    """One line of a request's history; `origin` is the request that it stands on, of a group."""
 
     icon: str
     text: str
     who: Any
     at: datetime
     said: str = ""
-    tone: str = ""
+    origin: str = ""
+    is_internal: bool = False
+    is_comment: bool = False
+    files: list[Attachment] = field(default_factory=list)
 
 
-def history(item: Request) -> list[Entry]:
-    """Everything that happened and was said, newest first, in two queries."""
-    said = {comment.pk: comment for comment in item.comments.all()}
-    return [entry for event in timeline_for(item) if (entry := _entry(event, said, item))]
+@dataclass(slots=True)
+class Group:
+    """A request and what joined it, as far as one reader may see."""
+
+    members: list[Request]
+    hidden: int = 0
+
+    @property
+    def ids(self) -> list[int]:
+        return [member.pk for member in self.members]
+
+    @property
+    def joined(self) -> list[Request]:
+        """What joined it, by votes."""
+        return self.members[1:]
 
 
-def open_question(item: Request) -> Comment | None:
-    """The question that waits for the requester, if any; reads what `history` has fetched."""
-    if item.asked_at is None:
-        return None
-    asked = [c for c in item.comments.all() if c.kind == Comment.Kind.QUESTION]
-    return max(asked, key=lambda comment: comment.created_at, default=None)
+def group(item: Request, reader: User) -> Group:
+    """What stands together with a request, itself first; what the reader may not see is counted
+    only for PMs, who see everything."""
+    if item.merged_into_id is not None:
+        return Group([item])
+    found = (
+        Request.objects.filter(root=item)
+        .visible_to(reader)
+        .select_related("requester")
+        .defer("search_vector")
+        .order_by("-vote_count", "number")
+    )
+    return Group([item, *found])
+
+
+def history(item: Request, reader: User, seen: Group | None = None) -> list[Entry]:
+    """Everything that happened and was said on a request and what joined it, newest first.
+
+    Internal notes are for PMs alone; what was taken back does not show. At most six queries.
+    """
+    seen = seen or group(item, reader)
+    names = {member.pk: member.reference for member in seen.members}
+    events = list(
+        Event.objects.filter(
+            subject_type=subject_key(Request),  # type: ignore[arg-type]
+            subject_id__in=names,
+            kind__in=(*_WORDS, "request.undone"),
+        )
+        .select_related("actor")
+        .order_by("-occurred_at", "-id")
+    )
+    undone = {event.data["event"] for event in events if event.kind == "request.undone"}
+    comments = Comment.objects.filter(request__in=names).prefetch_related("files")
+    said = {comment.pk: comment for comment in comments if is_pm(reader) or not comment.is_internal}
+    decisions = Decision.objects.in_bulk(
+        [event.data["decision"] for event in events if event.kind == "request.decided"]
+    )
+    rules = RoutingRule.objects.in_bulk(
+        [event.data["rule"] for event in events if event.kind == "request.routed"]
+    )
+    targets = Request.objects.visible_to(reader).in_bulk(
+        {event.data["into"] for event in events if event.kind == "request.merged"}
+    )
+    entries = []
+    for event in events:
+        if event.pk in undone or event.kind == "request.undone":
+            continue
+        entry = _entry(event, said, decisions, rules, targets)
+        if entry is not None:
+            entry.origin = names[event.subject_id] if event.subject_id != item.pk else ""
+            entries.append(entry)
+    return entries
 
 
 _WORDS = {
     "request.submitted": ("mine", "sent this"),
+    "request.routed": ("route", "routed this by a rule"),
     "request.triaged": ("route", "read this and routed it"),
     "request.reassigned": ("route", "changed team or owner"),
     "request.asked": ("msg", "asked the requester"),
     "request.answered": ("msg", "answered"),
     "request.commented": ("msg", "commented"),
+    "request.edited": ("mine", "changed the words"),
+    "request.merged": ("merge", "merged this"),
+    "request.unmerged": ("merge", "parted this from the request it had joined"),
     "request.decided": ("gavel", "decided"),
+    "request.reopened": ("gavel", "asked to look again"),
     "request.shipped": ("check", "marked this as delivered"),
 }
 
 
-def _entry(event: Event, said: dict[int, Comment], item: Request) -> Entry | None:
-    if event.kind not in _WORDS:
-        return None
+def _entry(
+    event: Event,
+    said: dict[int, Comment],
+    decisions: dict[int, Decision],
+    rules: dict[int, RoutingRule],
+    targets: dict[int, Request],
+) -> Entry | None:
     drawn, text = _WORDS[event.kind]
-    comment = said.get(event.data.get("comment", 0))
-    words = comment.body if comment else ""
-    if event.kind == "request.decided" and item.decision is not None:
-        text = f"decided: {item.decision.get_outcome_display().lower()}"
-        words = item.decision.reason
-    return Entry(drawn, text, event.actor, event.occurred_at, words)
+    entry = Entry(drawn, text, event.actor, event.occurred_at)
+    if "comment" in event.data:
+        comment = said.get(event.data["comment"])
+        if comment is None:
+            return None  # internal, or taken back
+        entry.said, entry.is_internal = comment.body, comment.is_internal
+        entry.is_comment = True
+        entry.files = [one for one in comment.files.all() if one.is_internal <= comment.is_internal]
+        if comment.is_internal:
+            entry.icon, entry.text = "lock", "left an internal note"
+    if event.kind == "request.decided" and event.data["decision"] in decisions:
+        decision = decisions[event.data["decision"]]
+        entry.text = f"decided: {decision.get_outcome_display().lower()}"
+        entry.said = decision.reason
+    if event.kind == "request.routed" and event.data["rule"] in rules:
+        entry.text = f"routed this by the rule “{rules[event.data['rule']]}”"
+    if event.kind == "request.merged" and event.data["into"] in targets:
+        target = targets[event.data["into"]]
+        entry.text = f"merged this into {target.reference}, {target.title}"
+    if event.kind == "request.edited" and "title" not in event.data["fields"]:
+        entry.text = "changed the details"
+    return entry
+
+
+def open_question(item: Request) -> Comment | None:
+    """The question that waits for the requester, if any."""
+    if item.asked_at is None:
+        return None
+    asked = Comment.objects.filter(request=item, kind=Comment.Kind.QUESTION)
+    return asked.select_related("author").order_by("-created_at", "-id").first()
+
+
+@dataclass(slots=True)
+class Voices:
+    """Who stands behind a request."""
+
+    count: int
+    teams: int
+    last_week: int
+    people: list[User]
+    cases: list[Vote]
+    mine: Vote | None
+    is_following: bool
+    is_muted: bool
+    revisions: int
+
+    @property
+    def more(self) -> int:
+        """People whose faces are not shown."""
+        return max(0, self.count - len(self.people))
+
+
+_VOICES = """
+WITH members AS (
+    SELECT id FROM intake_request WHERE id = %(root)s OR root_id = %(root)s
+), top AS (
+    SELECT requester_id FROM intake_request WHERE id = %(root)s
+), votes AS (
+    SELECT v.person_id, v.created_at, u.department FROM intake_vote v
+    JOIN accounts_user u ON u.id = v.person_id
+    WHERE v.request_id IN (SELECT id FROM members)
+      AND v.person_id <> (SELECT requester_id FROM top)
+), follows AS (
+    SELECT is_muted FROM intake_follow
+    WHERE request_id IN (SELECT id FROM members) AND person_id = %(reader)s
+)
+SELECT count(DISTINCT nullif(department, '')),
+    count(DISTINCT person_id) FILTER (WHERE created_at > now() - interval '7 days'),
+    EXISTS (SELECT FROM follows), EXISTS (SELECT FROM follows WHERE is_muted),
+    (SELECT count(*) FROM intake_revision WHERE request_id = %(item)s)
+FROM votes
+"""
+FACES = 5
+CASES = 20
+
+
+def voices(item: Request, reader: User, seen: Group) -> Voices:
+    """The votes of a request and what joined it, and how the reader stands to it.
+
+    Cases and faces come from what the reader may see; the count is the whole group's.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _VOICES, {"root": item.root_id or item.pk, "item": item.pk, "reader": reader.pk}
+        )
+        teams, last_week, follows, muted, revisions = cursor.fetchone()
+    shown = list(
+        Vote.objects.filter(request__in=seen.ids)
+        .select_related("person", "customer")
+        .order_by("-created_at", "-id")[:200]
+    )
+    involved = any(reader.pk in (member.requester_id, member.sent_by_id) for member in seen.members)
+    mine = next((vote for vote in shown if vote.person_id == reader.pk), None)
+    faces = {vote.person_id: vote.person for vote in shown if vote.person_id != item.requester_id}
+    for member in seen.joined:
+        if member.requester_id != item.requester_id:
+            faces.setdefault(member.requester_id, member.requester)
+    return Voices(
+        count=item.vote_count,
+        teams=teams,
+        last_week=last_week,
+        people=list(faces.values())[:FACES],
+        cases=[vote for vote in shown if vote.case][:CASES],
+        mine=mine,
+        is_following=not muted and (follows or involved or mine is not None),
+        is_muted=muted,
+        revisions=revisions,
+    )
 
 
 @dataclass(slots=True)
@@ -309,14 +492,16 @@ class Step:
 
 
 def steps(item: Request) -> list[Step]:
-    """Received, triaged, decision, delivered: what is done when, and what comes next."""
+    """Received, triaged, scored, decision, delivered: what is done when, and what comes next."""
     way = [Step("Received", item.submitted_at, True)]
     way.append(Step("Triaged", item.triaged_at, item.triaged_at is not None))
+    if item.score is not None:
+        way.append(Step("Scored", None, True))
     way.append(Step("Decision", item.decided_at, item.decided_at is not None))
     if not item.outcome or item.outcome == "do":
         way.append(Step("Delivered", item.shipped_at, item.shipped_at is not None))
     current = next((step for step in way if not step.is_done), None)
-    if current is not None:
+    if current is not None and item.merged_into_id is None:
         current.is_current = True
         if item.due_at is not None:
             current.note = item.due_at

@@ -16,5 +16,13 @@ urlpatterns = [
     path("requests/<int:number>/comment/", request.request_comment, name="request-comment"),
     path("requests/<int:number>/decide/", request.request_decide, name="request-decide"),
     path("requests/<int:number>/ship/", request.request_ship, name="request-ship"),
+    # the request's own page
+    path("requests/<int:number>/vote/", request.request_vote, name="request-vote"),
+    path("requests/<int:number>/vote-for/", request.request_vote_for, name="request-vote-for"),
+    path("requests/<int:number>/follow/", request.request_follow, name="request-follow"),
+    path("requests/<int:number>/edit/", request.request_edit, name="request-edit"),
+    path("requests/<int:number>/before/", request.request_revisions, name="request-revisions"),
+    path("requests/<int:number>/unmerge/", request.request_unmerge, name="request-unmerge"),
+    # the queue
     path("triage/", triage.triage, name="triage"),
 ]

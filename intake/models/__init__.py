@@ -1,6 +1,6 @@
 """Requests and everything around them."""
 
-from intake.models.conversation import Attachment, Comment
+from intake.models.conversation import Attachment, Comment, Revision
 from intake.models.forms import (
     Draft,
     FieldType,
@@ -68,6 +68,7 @@ __all__ = [
     "Promise",
     "Request",
     "RequestQuerySet",
+    "Revision",
     "RoutingHit",
     "RoutingRule",
     "Score",

@@ -45,6 +45,24 @@ class Comment(models.Model):
         return f"{self.author} on {self.request_id}"
 
 
+class Revision(models.Model):
+    """What a request said before someone mended its words."""
+
+    request = models.ForeignKey(Request, on_delete=models.CASCADE, related_name="revisions")
+    title = models.CharField(max_length=120)
+    problem = models.TextField(max_length=10_000)
+    replaced_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    replaced_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-replaced_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.request_id} before {self.replaced_at}"
+
+
 def private_files() -> Storage:
     """Where files lie: outside the web root, served by a view that checks who may see them."""
     return storages["private"]

@@ -1,6 +1,7 @@
 """Every change of a request: one call, one transaction, one event."""
 
 from intake.services.deciding import decide_request, ship_request
+from intake.services.editing import EditedMeanwhile, edit_request
 from intake.services.errors import (
     AlreadyDecided,
     AlreadyMerged,
@@ -46,6 +47,7 @@ __all__ = [
     "AlreadyTaken",
     "CannotMerge",
     "CannotUndo",
+    "EditedMeanwhile",
     "NothingAsked",
     "RequestError",
     "answer_question",
@@ -53,6 +55,7 @@ __all__ = [
     "comment_on_request",
     "decide_request",
     "dismiss_pair",
+    "edit_request",
     "follow_request",
     "label_request",
     "merge_requests",

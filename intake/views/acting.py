@@ -7,13 +7,13 @@ from urllib.parse import urlencode, urlsplit
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Prefetch
 from django.http import (
     HttpResponse,
     QueryDict,
 )
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.http import SignedInRequest
@@ -25,9 +25,10 @@ from intake.forms import (
     CommentForm,
     DecisionForm,
     TriageForm,
+    VoteForm,
 )
-from intake.models import Affected, Comment, Kind, Request
-from intake.permissions import can_answer, can_decide, can_triage
+from intake.models import Affected, Kind, Request
+from intake.permissions import can_answer, can_decide, can_edit, can_triage
 from producthub.lib.forms import HubForm
 from producthub.lib.htmx import page, see_other
 from producthub.lib.input import whole_number
@@ -37,9 +38,17 @@ PAGE_SIZE = 50
 
 def visible(request: SignedInRequest, number: int) -> Request:
     items = Request.objects.visible_to(request.user).select_related(
-        "requester", "owner", "team", "decision", "decision__decided_by", "asked_by"
+        "requester",
+        "owner",
+        "team",
+        "decision",
+        "decision__decided_by",
+        "asked_by",
+        "sent_by",
+        "customer",
+        "root",
+        "routed_by",
     )
-    items = items.prefetch_related(Prefetch("comments", Comment.objects.select_related("author")))
     return get_object_or_404(items.defer("search_vector"), number=number)
 
 
@@ -99,20 +108,41 @@ def query_of(address: str) -> QueryDict:
     return QueryDict(urlsplit(address).query)
 
 
-_TYPED = ("reason", "answer", "question")
+_TYPED = ("reason", "answer", "question", "case")
 _FORM_NAMES: dict[type[HubForm], str] = {
     CommentForm: "comment",
     AnswerForm: "answer",
     AskForm: "ask",
     TriageForm: "triage",
+    VoteForm: "vote",
     DecisionForm: "decide",
 }
+
+
+def _visible_root(request: SignedInRequest, item: Request) -> Request | None:
+    """What this request joined, if the reader may see that one."""
+    if item.root_id is None:
+        return None
+    return Request.objects.visible_to(request.user).filter(pk=item.root_id).first()
+
+
+def _came_from(request: SignedInRequest, seen: selectors.Group) -> Request | None:
+    """The merged request whose address led here."""
+    number = whole_number(request.GET.get("from", ""))
+    return next((one for one in seen.joined if one.number == number), None)
+
+
+def _silent_days(item: Request) -> int | None:
+    """Whole days since those behind an open request last heard something."""
+    if not item.is_open or item.heard_at is None:
+        return None
+    return (timezone.now() - item.heard_at).days
 
 
 def forms_for(request: SignedInRequest, item: Request, bound: HubForm | None) -> dict[str, Any]:
     """The forms this reader may use on this request, the posted one with its errors."""
     user = request.user
-    forms: dict[str, HubForm] = {"comment": CommentForm()}
+    forms: dict[str, HubForm] = {"comment": CommentForm(), "vote": VoteForm()}
     if item.asked_at is not None and can_answer(user, item):
         forms["answer"] = AnswerForm()
     if can_triage(user) and item.is_open:
@@ -140,12 +170,31 @@ def forms_for(request: SignedInRequest, item: Request, bound: HubForm | None) ->
 def detail_context(
     request: SignedInRequest, item: Request, bound: HubForm | None = None
 ) -> dict[str, Any]:
+    user = request.user
+    seen = selectors.group(item, user)
+    voices = selectors.voices(item, user, seen)
+    shown = request.GET.get("show", "")
+    shown = shown if shown in ("comments", "notes") else ""
+
+    def show(entry: selectors.Entry) -> bool:
+        if shown == "notes":
+            return entry.is_internal
+        return entry.is_comment if shown == "comments" else True
+
     return {
         "item": item,
         "steps": selectors.steps(item),
-        "history": selectors.history(item),
-        "is_pm": can_triage(request.user),
-        "is_mine": item.requester_id == request.user.pk,
+        "shown": shown,
+        "history": [one for one in selectors.history(item, user, seen) if show(one)],
+        "group": seen,
+        "voices": voices,
+        "root": _visible_root(request, item),
+        "came_from": _came_from(request, seen),
+        "revisions": voices.revisions,
+        "can_edit": item.is_open and can_edit(user, item),
+        "is_pm": can_triage(user),
+        "is_mine": user.pk in (item.requester_id, item.sent_by_id),
+        "silent_days": _silent_days(item),
         "open_question": selectors.open_question(item),
         "affected": [str(Affected(value).label) for value in item.affected],
         "due_html": selectors.due_tag(item.due_at, item.asked_at),
