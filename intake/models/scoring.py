@@ -111,11 +111,31 @@ class ScoringSession(models.Model):
     )
     clock_minutes = models.PositiveSmallIntegerField(default=8, help_text="For each talk.")
     notes = models.TextField(max_length=10_000, blank=True)
+    actions = models.TextField(
+        max_length=5000, blank=True, help_text="One a line: who does what by when."
+    )
+    is_solo = models.BooleanField(
+        default=False, help_text="One person scored one request, outside any meeting."
+    )
+    revealed_at = models.DateTimeField(null=True, blank=True)
+    reminded_at = models.DateTimeField(null=True, blank=True, help_text="Once only.")
+    moved_at = models.DateTimeField(null=True, blank=True, help_text="When its stage changed.")
+    moved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        indexes = [
+            # the few that still run: the side bar's number, reminders, the end of blind scoring
+            models.Index(
+                fields=["closes_at"],
+                name="session_running",
+                condition=~models.Q(stage="closed"),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.title
@@ -126,6 +146,16 @@ class ScoringSession(models.Model):
     @property
     def reference(self) -> str:
         return f"Session {self.number}"
+
+    @property
+    def is_blind(self) -> bool:
+        """Scores are given without seeing those of others; ends by itself at the closing time."""
+        is_over = self.closes_at is not None and self.closes_at <= timezone.now()
+        return self.stage == self.Stage.SCORE and not is_over
+
+    @property
+    def is_closed(self) -> bool:
+        return self.stage == self.Stage.CLOSED
 
 
 class Candidate(models.Model):
@@ -139,7 +169,14 @@ class Candidate(models.Model):
     settled_value = models.DecimalField(
         max_digits=12, decimal_places=3, null=True, blank=True, help_text="What the group agreed."
     )
+    settled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    settled_at = models.DateTimeField(null=True, blank=True)
     note = models.TextField(max_length=2000, blank=True)
+    dropped_at = models.DateTimeField(
+        null=True, blank=True, help_text="Taken off the agenda; its scores stay."
+    )
 
     class Meta:
         ordering = ["position", "id"]
@@ -162,6 +199,13 @@ class Score(models.Model):
     values = models.JSONField(default=dict, help_text="By key of the criterion.")
     value = models.DecimalField(
         max_digits=12, decimal_places=3, null=True, help_text="None: could not judge it."
+    )
+    first_value = models.DecimalField(
+        max_digits=12,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        help_text="What it was before they saw the others' and changed it.",
     )
     saved_at = models.DateTimeField(default=timezone.now)
 
