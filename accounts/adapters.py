@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.stagekit import clear_login
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.totp.internal.auth import generate_totp_secret
@@ -56,6 +57,13 @@ class AccountAdapter(DefaultAccountAdapter):
             return False
         return super().is_reauthentication_required(app=app, **kwargs)
 
+    def pre_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse | None:
+        """allauth's check of leavers, for guests too: the one place that every door leads past."""
+        if user.is_guest:
+            clear_login(request)
+            return self.respond_user_inactive(request, user)
+        return super().pre_login(request, user, **kwargs)
+
     def get_login_stages(self) -> list[str]:
         """The provider's proof stands in for ours: who proved twice there is not asked again."""
         stages: list[str] = super().get_login_stages()
@@ -103,7 +111,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
     A person is known by the issuer's `sub`; the first time, by mail address, whatever its case,
     if the directory vouches for it: `email_verified` is true, or absent (many company
     directories never send it, and there is only the one configured issuer). When it is false,
-    nobody is matched and nobody created.
+    nobody is matched and nobody created. A guest whom the directory knows becomes a stakeholder.
     """
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
@@ -129,6 +137,8 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
             self._match_by_mail(request, sociallogin, claims)
         setattr(request, PROVEN_BY_PROVIDER, "mfa" in _texts(_id_token(sociallogin).get("amr")))
         if sociallogin.is_existing:
+            if sociallogin.user.is_guest:
+                services.admit_guest(user=sociallogin.user, name=str(claims.get("name") or ""))
             directory.apply_groups(sociallogin.user, groups_of(claims))
 
     def _match_by_mail(

@@ -14,7 +14,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts import services
-from accounts.models import Audience, GroupMapping, Membership, Role, Team, User
+from accounts.models import (
+    ROLES_WITH_ACCOUNT,
+    Audience,
+    GroupMapping,
+    Membership,
+    Role,
+    Team,
+    User,
+)
 from accounts.permissions import is_admin
 
 # Roles stand in for permission groups, the environment for single sign-on's settings, and a
@@ -31,13 +39,21 @@ class NewUserForm(BaseUserCreationForm):
         model = User
         fields = ("email", "name", "role", "job_title", "department", "time_zone")
 
+    role = forms.ChoiceField(choices=ROLES_WITH_ACCOUNT, initial=Role.STAKEHOLDER)
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in ("password1", "password2"):
             self.fields[name].required = False
 
     def clean_email(self) -> str:
-        return str(self.cleaned_data["email"]).strip().lower()
+        address = str(self.cleaned_data["email"]).strip().lower()
+        if User.objects.filter(email=address, role=Role.GUEST).exists():
+            raise ValidationError(
+                "This is a guest’s address. Choose Guest in the filter of the list, open the"
+                " person and give them a role."
+            )
+        return address
 
 
 class EditUserForm(UserChangeForm):
@@ -49,6 +65,9 @@ class EditUserForm(UserChangeForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
+        was_guest = self.initial.get("role") == Role.GUEST
+        if data.get("role") == Role.GUEST and not was_guest:
+            self.add_error("role", services.NotAGuest())
         stays = data.get("role", Role.ADMIN) == Role.ADMIN and data.get("is_active", True)
         if not stays and services.is_last_admin(self.instance):
             raise services.LastAdmin
@@ -75,6 +94,25 @@ class MembershipInline(admin.TabularInline):
         return False
 
 
+class RoleFilter(admin.SimpleListFilter):
+    """By role. Guests stand in the list only where they are asked for."""
+
+    title = "role"
+    parameter_name = "role"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return Role.choices
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        if self.value() in Role.values:
+            return queryset.filter(role=self.value())
+        return queryset.exclude(role=Role.GUEST)
+
+    def choices(self, changelist: Any) -> Any:
+        first, *others = super().choices(changelist)
+        return [{**first, "display": "All but guests"}, *others]
+
+
 @admin.register(User)
 class PersonAdmin(UserAdmin):
     """People. Nobody is deleted: leavers are deactivated, and anonymised when asked."""
@@ -83,7 +121,7 @@ class PersonAdmin(UserAdmin):
     form = EditUserForm
     ordering = ["name"]
     list_display = ["name", "email", "role", "department", "is_active", "last_login"]
-    list_filter = ["role", "is_active", "department", "audiences"]
+    list_filter = [RoleFilter, "is_active", "department", "audiences"]
     list_per_page = 50
     show_full_result_count = False
     search_fields = ["name", "email", "job_title"]
@@ -111,6 +149,14 @@ class PersonAdmin(UserAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        people = super().get_queryset(request)
+        match = request.resolver_match
+        if match is not None and match.url_name == "autocomplete":
+            # A guest is nobody's lead, owner, member or reader.
+            return people.exclude(role=Role.GUEST)
+        return people
 
     def get_inlines(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.inlines if obj else []

@@ -30,6 +30,12 @@ class RoleBackend(AuthenticationBackend):
         user = User.objects.filter(email=email.strip().lower()).first()
         return self._check_password(user, password)
 
+    def user_can_authenticate(self, user: Any) -> bool:
+        """Neither leavers nor guests. Also asked for the owner of every session, so that one
+        which began before ends with the role.
+        """
+        return bool(super().user_can_authenticate(user)) and user.role != Role.GUEST
+
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
         if not user_obj.is_active or not getattr(user_obj, "role", ""):
             return False

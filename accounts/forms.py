@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
-from allauth.account.forms import LoginForm
+from allauth.account.forms import LoginForm, ResetPasswordForm
 from django import forms
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -24,6 +24,15 @@ class SignInForm(LoginForm):
             self.too_many_tries = error.code == "too_many_login_attempts"
             self.add_error("password", error)
             return self.cleaned_data
+
+
+class NewPasswordForm(ResetPasswordForm):
+    """allauth's; guests get no mail, as if nobody had the address."""
+
+    def clean_email(self) -> str:
+        address: str = super().clean_email()
+        self.users = [user for user in self.users if not user.is_guest]
+        return address
 
 
 THEME_CHOICES = [("", "As my device"), ("light", "Light"), ("dark", "Dark")]

@@ -15,8 +15,13 @@ from django.utils.functional import cached_property
 
 
 class Role(models.TextChoices):
-    """What a person may do. What they read about is an audience, not a role."""
+    """What a person may do, the least able first. What they read about is an audience, no role.
 
+    A guest has no account: someone who wrote through an open form, or on whose behalf a
+    colleague wrote. Guests hear by mail only and are in no list; see `User.objects.inside`.
+    """
+
+    GUEST = "guest", "Guest"
     STAKEHOLDER = "stakeholder", "Stakeholder"
     PM = "pm", "Product manager"
     PRODUCT_OPS = "product_ops", "Product Ops"
@@ -29,8 +34,18 @@ def check_time_zone(value: str) -> None:
         raise ValidationError("Enter a time zone like Europe/Lisbon.")
 
 
+# What can be given to a person who has an account.
+ROLES_WITH_ACCOUNT = [choice for choice in Role.choices if choice[0] != Role.GUEST]
+
+
 class UserManager(BaseUserManager["User"]):
     """Finds people by mail address whatever its case."""
+
+    def inside(self) -> "models.QuerySet[User]":
+        """Everyone who can sign in: neither leavers nor guests. Every list, picker and count of
+        people starts here.
+        """
+        return self.filter(is_active=True).exclude(role=Role.GUEST)
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email=(username or "").strip().lower())
@@ -113,6 +128,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     def team_ids(self) -> list[int]:
         """Teams this person is in today; fetched once, for one request's life."""
         return list(self.memberships.current().values_list("team_id", flat=True))
+
+    @property
+    def is_guest(self) -> bool:
+        """Has no account and no way in."""
+        return self.role == Role.GUEST
 
     @property
     def is_staff(self) -> bool:
@@ -235,7 +255,7 @@ class GroupMapping(models.Model):
     group = models.CharField(max_length=200, unique=True, help_text="As the directory writes it.")
     role = models.CharField(
         max_length=20,
-        choices=Role.choices,
+        choices=ROLES_WITH_ACCOUNT,
         blank=True,
         help_text="Of several groups the most able role wins, at each sign-in.",
     )

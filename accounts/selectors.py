@@ -74,7 +74,7 @@ def memberships_of(user: User) -> QuerySet[Membership]:
 
 
 def people_list(text: str = "", team: Team | None = None) -> QuerySet[User]:
-    """Active people for the directory page, filtered by words and by team of today."""
+    """Active people with an account, filtered by words and by team of today."""
     found = _matching_people(text)
     if team is not None:
         inside = Membership.objects.current().filter(team=team, user=OuterRef("pk"))
@@ -94,8 +94,8 @@ def teams_of(users: list[User]) -> dict[int, list[tuple[str, str]]]:
 
 
 def people_count() -> int:
-    """Active people."""
-    return int(User.objects.filter(is_active=True).aggregate(n=Count("pk"))["n"])
+    """Active people with an account."""
+    return int(User.objects.inside().aggregate(n=Count("pk"))["n"])
 
 
 def keepers_of_accounts(without: Any = None, limit: int = 2) -> list[User]:
@@ -107,7 +107,7 @@ def keepers_of_accounts(without: Any = None, limit: int = 2) -> list[User]:
 
 
 def _matching_people(text: str) -> QuerySet[User]:
-    found = User.objects.filter(is_active=True)
+    found = User.objects.inside()
     for word in text.split():
         found = found.filter(
             Q(name__icontains=word)

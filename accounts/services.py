@@ -5,12 +5,14 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from unicodedata import category
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -24,6 +26,13 @@ class LastAdmin(ValidationError):
 
     def __init__(self) -> None:
         super().__init__("This is the last active admin. Make someone else an admin first.")
+
+
+class NotAGuest(ValidationError):
+    """Whoever has an account does not lose it by a role."""
+
+    def __init__(self) -> None:
+        super().__init__("A guest is someone without an account. Deactivate the account instead.")
 
 
 class AlreadyMember(ValidationError):
@@ -54,6 +63,60 @@ def create_user(
     user = User.objects.create_user(email, password, name=name.strip(), role=role, **fields)
     record("user.created", user, actor=actor, at=at, data={"role": str(role)})
     return user
+
+
+# Where people go whose name was erased; nobody can have mail there.
+ANONYMOUS_DOMAIN = "@anonymous.invalid"
+
+
+@transaction.atomic
+def guest_for(email: str, name: str = "", *, at: datetime | None = None) -> User:
+    """The person with this mail address, whoever it is; a new guest where there is none.
+
+    Two calls at once give the same person. The name counts only for a new guest: a stranger does
+    not rename a colleague. Whether a leaver (inactive) may act is the caller's business. Raises
+    ValidationError for what is no mail address.
+    """
+    address = email.strip().lower()
+    if len(address) > User._meta.get_field("email").max_length or address.endswith(
+        ANONYMOUS_DOMAIN
+    ):
+        raise ValidationError("Enter a mail address like name@company.example.")
+    validate_email(address)
+    known = User.objects.filter(email=address).first()
+    if known is not None:
+        return known
+    try:
+        with transaction.atomic():
+            guest = User(email=address, name=_plain_name(name, address), role=Role.GUEST)
+            guest.set_unusable_password()
+            if at is not None:
+                guest.joined_at = at
+            guest.save(force_insert=True)
+            record("user.created", guest, at=at, data={"role": str(Role.GUEST)})
+    except IntegrityError:
+        return User.objects.get(email=address)
+    return guest
+
+
+def _plain_name(name: str, address: str) -> str:
+    """A name of letters that can be seen: no line breaks, no marks that turn the text around."""
+    kept = "".join(" " if category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in name)
+    return " ".join(kept.split())[:120] or address.partition("@")[0][:120]
+
+
+@transaction.atomic
+def admit_guest(*, user: User, name: str = "", at: datetime | None = None) -> User:
+    """The directory knows a guest: a stakeholder from now on, under the directory's name.
+
+    Nothing happens to anyone else, nor to a guest whom an admin deactivated.
+    """
+    held = _lock(user)
+    if not held.is_guest or not held.is_active:
+        return user
+    if name.strip():
+        update_details(user=user, name=_plain_name(name, user.email))
+    return change_role(user=user, role=Role.STAKEHOLDER, at=at)
 
 
 DETAILS = ("email", "name", "job_title", "department", "time_zone")
@@ -95,13 +158,15 @@ def change_role(
     """Give a person another role; nothing happens when they have it already.
 
     Raises PermissionDenied for non-admins and for one's own role, LastAdmin when nobody else
-    would be left to keep accounts.
+    would be left to keep accounts, NotAGuest for whoever has an account already.
     """
     if actor is not None:
         require(is_admin(actor), "Only admins change roles.")
         require(actor.pk != user.pk, "Nobody changes their own role. Ask another admin.")
     admins = _lock_admins()
     held = _lock(user)
+    if role == Role.GUEST and not held.is_guest:
+        raise NotAGuest
     if is_admin(held) and role != Role.ADMIN and not held.is_superuser:
         _keep_an_admin(held, admins)
     before, user.role = held.role, Role(role)
@@ -159,10 +224,10 @@ def reactivate(*, user: User, actor: User | None = None, at: datetime | None = N
 def anonymise(*, user: User, actor: User | None = None) -> User:
     """Erase who a person was. Rows and events keep pointing at them, so numbers stay true."""
     deactivate(user=user, actor=actor)
-    if user.email.endswith("@anonymous.invalid"):
+    if user.email.endswith(ANONYMOUS_DOMAIN):
         return user
     user.name = "Former colleague"
-    user.email = f"person-{user.pk}@anonymous.invalid"
+    user.email = f"person-{user.pk}{ANONYMOUS_DOMAIN}"
     user.job_title = user.department = ""
     user.save(update_fields=["name", "email", "job_title", "department"])
     for model in (EmailAddress, SocialAccount, Authenticator):
@@ -183,8 +248,11 @@ def open_membership(
     from_directory: bool = False,
     at: datetime | None = None,
 ) -> Membership:
-    """A person joins a team on a day (today by default). Raises AlreadyMember."""
+    """A person joins a team on a day (today by default). Raises AlreadyMember, and
+    PermissionDenied for guests.
+    """
     require(actor is None or is_product_ops(actor), "Only Product Ops changes teams.")
+    require(not user.is_guest, "Guests are in no team. Give the person a role first.")
     day = on or timezone.localdate(at)
     _lock(user)
     if is_member_from(user, team, day):

@@ -3,7 +3,7 @@
 from allauth.mfa.models import Authenticator
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -11,6 +11,7 @@ from accounts import selectors, services
 from accounts.adapters import is_second_factor_required
 from accounts.forms import THEME_CHOICES, AccountForm, time_zone_options
 from accounts.models import Team, User
+from accounts.permissions import is_pm
 from producthub.lib.htmx import see_other
 
 YEAR_SECONDS = 31_536_000
@@ -71,8 +72,13 @@ def people(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def person(request: HttpRequest, pk: int) -> HttpResponse:
-    """One person: what they do, how to reach them, their teams from when to when."""
+    """One person: what they do, how to reach them, their teams from when to when.
+
+    Guests are shown to product managers alone.
+    """
     item = get_object_or_404(User, pk=pk)
+    if item.is_guest and not is_pm(request.user):
+        raise Http404  # a stranger's name and address: for those who answer them
     context = {
         "person": item,
         "memberships": list(selectors.memberships_of(item)),

@@ -297,7 +297,7 @@ def _work_hits(query: Query, rows: Iterable[tuple]) -> Iterator[Hit]:
 BY_NAME = """
 (SELECT %(people)s, id::text, name, job_title, department, count(*) OVER ()
  FROM accounts_user
- WHERE is_active
+ WHERE is_active AND role <> 'guest'
    AND unaccent(concat_ws(' ', name, email, job_title, department)) ILIKE ALL (%(words)s)
  ORDER BY NOT unaccent(name) ILIKE %(first)s, name, id
  LIMIT %(people_limit)s OFFSET %(people_offset)s)

@@ -109,7 +109,8 @@ def _sources(user: Any, word: str) -> list[tuple[str, QuerySet[Any]]]:
         ("requests", requests.filter(title__trigram_word_similar=word)),
         (
             "people",
-            User.objects.filter(is_active=True, name__unaccent__trigram_word_similar=word)
+            User.objects.inside()
+            .filter(name__unaccent__trigram_word_similar=word)
             .order_by()
             .values_list("name"),
         ),

@@ -90,7 +90,8 @@ WITH written AS (
          WHERE p.source = %(source)s AND p.key = s.project_key
          ORDER BY p.team_id NULLS LAST LIMIT 1),
         (SELECT u.id FROM accounts_user u
-         WHERE s.assignee_email <> '' AND u.email = lower(s.assignee_email)),
+         WHERE s.assignee_email <> '' AND u.email = lower(s.assignee_email)
+            AND u.role <> 'guest'),
         s.key, s.title, s.type_name, s.project_key, s.status_id, s.status_name,
         s.status_category, s.assignee_name, s.assignee_account_id, s.parent_key, s.priority,
         coalesce(string_to_array(nullif(s.labels, ''), E'\\x1f'), '{{}}'),

@@ -73,7 +73,7 @@ class RequestQuerySet(models.QuerySet["Request"]):
 
     def visible_to(self, user: Any) -> "RequestQuerySet":
         """What this person may see, titles and counts included."""
-        if not user.is_authenticated or not user.is_active:
+        if not user.is_authenticated or not user.is_active or user.is_guest:
             return self.none()
         if is_pm(user):
             return self
