@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from activity.admin import ReadOnlyAdmin
+from intake import form_admin  # noqa: F401  registers the request forms
 from intake.models import Comment, Request
 
 

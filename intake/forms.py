@@ -10,106 +10,12 @@ from accounts.models import Role, Team, User
 from intake.models import (
     PROBLEM_LENGTH,
     TITLE_LENGTH,
-    Affected,
     Customer,
-    Kind,
     Visibility,
 )
 from planning.models import Outcome
 from producthub.lib.forms import HubForm, TextArea
 from producthub.lib.input import whole_number
-
-KIND_WORDS = {
-    Kind.IDEA: ("Idea or feature", "Something a product should do"),
-    Kind.PROBLEM: ("Problem", "It works badly or not at all"),
-    Kind.DATA: ("Data or insight", "A number, report or answer"),
-    Kind.HELP: ("Process or tool help", "Access, training, a template"),
-}
-
-
-class RequestForm(HubForm):
-    """A new request."""
-
-    kind = forms.ChoiceField(
-        label="What is it about?",
-        choices=Kind.choices,
-        widget=forms.RadioSelect,
-        error_messages={"required": "Choose what it is about"},
-    )
-    title = forms.CharField(
-        label="Say it in one line",
-        help_text="Name the need, not the solution.",
-        max_length=TITLE_LENGTH,
-        error_messages={
-            "required": "Say what you need in one line",
-            "max_length": "Shorten the line to %(limit_value)d characters; it has %(show_value)d",
-        },
-    )
-    problem = forms.CharField(
-        label="What happens today, and what does it cost?",
-        help_text="One real case helps more than a long list.",
-        max_length=PROBLEM_LENGTH,
-        widget=TextArea(5),
-        error_messages={
-            "required": "Describe what happens today",
-            "max_length": "Shorten the text to %(limit_value)d characters; it has %(show_value)d",
-        },
-    )
-    team = forms.ModelChoiceField(
-        label="Product area",
-        queryset=Team.objects.none(),
-        to_field_name="slug",
-        required=False,
-        empty_label="I am not sure",
-        error_messages={"invalid_choice": "Choose an area from the list"},
-    )
-    affected = forms.MultipleChoiceField(
-        label="Who feels it?",
-        choices=Affected.choices,
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        error_messages={"invalid_choice": "Choose from the list"},
-    )
-    evidence_url = forms.URLField(
-        label="Link to evidence",
-        help_text="A ticket, call recording, dashboard or document.",
-        max_length=500,
-        required=False,
-        assume_scheme="https",
-        error_messages={"invalid": "Enter a full address, like https://example.com/page"},
-    )
-    needed_on = forms.DateField(
-        label="Is there a date it must meet?",
-        required=False,
-        widget=forms.DateInput,
-        error_messages={"invalid": "Enter a date like 2027-03-31"},
-    )
-    submission_key = forms.UUIDField(widget=forms.HiddenInput, required=False)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["team"].queryset = Team.objects.filter(  # type: ignore[attr-defined]
-            takes_requests=True, is_active=True
-        )
-        self.fields["title"].widget.attrs["autocomplete"] = "off"
-        self.fields["needed_on"].widget.attrs["class"] = "in sm"
-        self.initial.setdefault("kind", Kind.IDEA)
-        self.initial.setdefault("submission_key", uuid.uuid4())
-
-    def clean_needed_on(self) -> Any:
-        day = self.cleaned_data["needed_on"]
-        if day is not None and day < timezone.localdate():
-            raise forms.ValidationError("Enter a date from today on")
-        return day
-
-    def clean_title(self) -> str:
-        return " ".join(self.cleaned_data["title"].split())
-
-    @property
-    def kinds(self) -> list[tuple[str, str, str, bool]]:
-        """(value, word, help, is chosen) of each kind, for the choice cards."""
-        chosen = self["kind"].value()
-        return [(str(value), *KIND_WORDS[value], value == chosen) for value in Kind]
 
 
 class KeyedForm(HubForm):

@@ -4,8 +4,12 @@ from intake.views import mine, new, request, triage
 
 app_name = "intake"
 urlpatterns = [
+    # --- asking: forms, drafts, files, open forms, my requests
     path("requests/new/", new.request_new, name="request-new"),
+    path("requests/suggest/people/", new.suggest_people, name="suggest-people"),
+    path("requests/suggest/customers/", new.suggest_customers, name="suggest-customers"),
     path("requests/mine/", mine.request_mine, name="request-mine"),
+    # --- end of asking
     re_path(r"^requests/(?:REQ|req|Req)-(?P<number>\d{1,9})/?$", request.request_by_reference),
     path("requests/<int:number>/", request.request_detail, name="request"),
     path("requests/<int:number>/forms/<slug:name>/", triage.request_form, name="request-form"),

@@ -48,3 +48,11 @@ def make_request(requester: User | None = None, **overrides: Any) -> Request:
 def deeds() -> QuerySet[Event]:
     """Events of what people did, without those that only say who was here."""
     return Event.objects.exclude(kind__in=["person.signed_in", "module.used"])
+
+
+def install_forms() -> None:
+    """The shipped request forms, which a test that empties the database loses."""
+    from intake import shipped_forms
+    from intake.models import FormField, FormVersion, IntakeForm
+
+    shipped_forms.install(IntakeForm, FormField, FormVersion)

@@ -11,6 +11,7 @@ from intake.services.errors import (
     NothingAsked,
     RequestError,
 )
+from intake.services.forms import FormFaults, copy_form, publish_form
 from intake.services.merging import dismiss_pair, merge_requests, note_likely, unmerge_request
 from intake.services.promises import (
     DECISION_PROMISE_DAYS,
@@ -48,11 +49,13 @@ __all__ = [
     "CannotMerge",
     "CannotUndo",
     "EditedMeanwhile",
+    "FormFaults",
     "NothingAsked",
     "RequestError",
     "answer_question",
     "ask_requester",
     "comment_on_request",
+    "copy_form",
     "decide_request",
     "dismiss_pair",
     "edit_request",
@@ -62,6 +65,7 @@ __all__ = [
     "mute_request",
     "note_likely",
     "promise",
+    "publish_form",
     "ship_request",
     "snooze_request",
     "submit_request",

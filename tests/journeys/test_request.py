@@ -78,6 +78,7 @@ def test_a_request_from_the_first_word_to_the_reason(people, visit, width, scrip
         entry.kind for entry in Event.objects.filter(subject_type="intake.request").order_by("id")
     ] == [
         "request.submitted",
+        "request.acknowledged",
         "request.triaged",
         "request.asked",
         "request.answered",

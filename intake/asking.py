@@ -1,0 +1,115 @@
+"""Which forms people are offered, and what a request's answers say."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from accounts.models import Team, User
+from accounts.permissions import is_product_ops
+from intake import questions
+from intake.models import Customer, FieldType, IntakeForm, Kind, Request
+
+# Words that tell a kind: a person who chose another form is asked whether it is the right one.
+_TELLING: dict[str, frozenset[str]] = {
+    Kind.DATA: frozenset(
+        "report reports dashboard figure figures statistic statistics metric metrics numbers"
+        " percentage breakdown query dataset kpi kpis".split()
+    ),
+    Kind.HELP: frozenset(
+        "access licence license login password permission permissions template training onboarding"
+        " account seat".split()
+    ),
+    Kind.PROBLEM: frozenset(
+        "bug broken crash crashes error errors fails failing freezes hangs wrong lost missing"
+        " stopped".split()
+    ),
+}
+
+
+def offered_forms(user: User, *, also: str = "") -> list[IntakeForm]:
+    """The forms on the choice cards, with their versions; Product Ops also sees the one that
+    they name, to try it before it is switched on."""
+    found = IntakeForm.objects.filter(version__isnull=False).select_related("version", "team")
+    preview = also if is_product_ops(user) else ""
+    return [form for form in found if form.is_active or form.slug == preview]
+
+
+def form_for(forms: Sequence[IntakeForm], *, slug: str = "", kind: str = "") -> IntakeForm | None:
+    """The form with this slug, else the first of this kind, else the first of all."""
+    by_slug = {form.slug: form for form in forms}
+    if slug in by_slug:
+        return by_slug[slug]
+    if kind in by_slug:
+        return by_slug[kind]
+    of_kind = (form for form in forms if kind and form.kind == kind)
+    return next(of_kind, forms[0] if forms else None)
+
+
+def better_form(chosen: IntakeForm, forms: Sequence[IntakeForm], title: str) -> IntakeForm | None:
+    """Another form that the line seems to be for, None where the chosen one fits as well."""
+    words = {word.strip(".,;:!?“”\"'()").lower() for word in title.split()}
+    if len(words) < 3 or words & _TELLING.get(chosen.kind, frozenset()):
+        return None
+    scores = {kind: len(words & telling) for kind, telling in _TELLING.items()}
+    best = max(scores, key=lambda kind: scores[kind])
+    if not scores[best] or best == chosen.kind:
+        return None
+    return next((form for form in forms if form.kind == best and form.is_active), None)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One answer as people read it."""
+
+    label: str
+    text: str
+    is_link: bool = False
+
+
+def answers_of(item: Request) -> list[Answered]:
+    """What a request's own questions were answered with, in the words of its version.
+
+    People, teams and customers are read in at most one query each.
+    """
+    if not item.answers or item.form_version is None:
+        return []
+    asked = [
+        question
+        for question in questions.read(item.form_version.questions)
+        if question.key in item.answers
+    ]
+    names = _names(asked, item.answers)
+    return [_answered(question, item.answers[question.key], names) for question in asked]
+
+
+def _names(
+    asked: Sequence[questions.Question], answers: Mapping[str, Any]
+) -> dict[tuple[str, Any], str]:
+    wanted: dict[str, list[Any]] = {}
+    for question in asked:
+        wanted.setdefault(question.type, []).append(answers[question.key])
+    found: dict[tuple[str, Any], str] = {}
+    if people := wanted.get(FieldType.PERSON):
+        for pk, name in User.objects.filter(pk__in=people).values_list("pk", "name"):
+            found[FieldType.PERSON, pk] = name
+    if teams := wanted.get(FieldType.TEAM):
+        for slug, name in Team.objects.filter(slug__in=teams).values_list("slug", "name"):
+            found[FieldType.TEAM, slug] = name
+    if customers := wanted.get(FieldType.CUSTOMER):
+        for pk, name in Customer.objects.filter(pk__in=customers).values_list("pk", "name"):
+            found[FieldType.CUSTOMER, pk] = name
+    return found
+
+
+def _answered(
+    question: questions.Question, answer: Any, names: Mapping[tuple[str, Any], str]
+) -> Answered:
+    if question.type in (FieldType.PERSON, FieldType.TEAM, FieldType.CUSTOMER):
+        return Answered(question.label, names.get((question.type, answer), "Not here any more"))
+    words = [question.word(one) for one in questions.as_texts(answer)]
+    return Answered(question.label, ", ".join(words), question.type == FieldType.URL)
+
+
+def answers_context(item: Request) -> dict[str, Any]:
+    """Context of `intake/_answers.html`."""
+    return {"answers": answers_of(item)}
