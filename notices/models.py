@@ -1,4 +1,4 @@
-"""What the hub told whom, in the inbox and by mail."""
+"""What the hub told whom, by which channel, and how each person wants to hear."""
 
 from django.conf import settings
 from django.db import models
@@ -7,7 +7,7 @@ from django.utils import timezone
 
 
 class Notice(models.Model):
-    """One message to one person about one event; the row is the inbox entry and the mail's slip.
+    """One message to one person about one event; the row is the inbox entry.
 
     Until `release_at` it waits in the outbox: neither shown, counted nor mailed, so that an
     action undone in time tells nobody. Subject and label are copied from the event.
@@ -39,11 +39,8 @@ class Notice(models.Model):
         db_default=Now(), help_text="Before this moment nobody sees it."
     )
     read_at = models.DateTimeField(null=True, blank=True)
-    mail_wanted = models.BooleanField(default=True)
-    mail_claimed_at = models.DateTimeField(null=True, blank=True)
-    mailed_at = models.DateTimeField(null=True, blank=True)
-    mail_attempts = models.PositiveSmallIntegerField(default=0)
-    mail_error = models.CharField(max_length=300, blank=True)
+    done_at = models.DateTimeField(null=True, blank=True)
+    snoozed_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-release_at", "-id"]
@@ -67,13 +64,109 @@ class Notice(models.Model):
                 name="notice_unread",
                 condition=models.Q(read_at__isnull=True),
             ),
-            # send_waiting_mails: the few that are not out yet
+            # what still needs a person, on top of the inbox
             models.Index(
-                fields=["release_at"],
-                name="notice_mail_waiting",
-                condition=models.Q(mail_wanted=True, mailed_at__isnull=True),
+                fields=["recipient"],
+                name="notice_needs",
+                condition=models.Q(is_action=True, done_at__isnull=True),
             ),
         ]
 
     def __str__(self) -> str:
         return self.title
+
+
+class Slip(models.Model):
+    """Something that goes out once: claimed for a lease, tried again later, given up at last."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        SENT = "sent", "Sent"
+        DROPPED = "dropped", "Not wanted any more"
+        FAILED = "failed", "Failed"
+
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.WAITING)
+    due_at = models.DateTimeField(help_text="Not tried before this moment.")
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class Digest(Slip):
+    """One mail of one day to one person, with what waited for it."""
+
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="digests"
+    )
+    on = models.DateField(help_text="The day in the person's own time zone.")
+
+    class Meta:
+        ordering = ["-on", "-id"]
+        constraints = [
+            # two beats at once make one
+            models.UniqueConstraint(fields=["recipient", "on"], name="digest_once_a_day"),
+        ]
+        indexes = [
+            # send_digests: the few that did not get out
+            models.Index(
+                fields=["due_at"], name="digest_waiting", condition=models.Q(status="waiting")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Digest of {self.on:%d %B %Y}"
+
+
+class Delivery(Slip):
+    """One notice on its way through one channel, alone or in a digest."""
+
+    notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="deliveries")
+    channel = models.CharField(max_length=20)
+    in_digest = models.BooleanField(default=False, help_text="Waits for the day's one mail.")
+    digest = models.ForeignKey(
+        Digest, null=True, blank=True, on_delete=models.SET_NULL, related_name="deliveries"
+    )
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["notice", "channel"], name="delivery_once"),
+        ]
+        indexes = [
+            # send_waiting: what is due and did not get out
+            models.Index(
+                fields=["due_at"],
+                name="delivery_waiting",
+                condition=models.Q(status="waiting", in_digest=False),
+            ),
+            # digests_due: what waits for a digest
+            models.Index(
+                fields=["notice"],
+                name="delivery_for_digest",
+                condition=models.Q(status="waiting", in_digest=True, digest__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} of notice {self.notice_id}"
+
+
+class Preference(models.Model):
+    """How a person wants to hear. What is not in it follows the defaults of kinds and channels."""
+
+    person = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notice_preference"
+    )
+    paces = models.JSONField(default=dict, blank=True, help_text="Kind to pace.")
+    channels = models.JSONField(default=dict, blank=True, help_text="Channel to on or off.")
+    paused_until = models.DateField(
+        null=True, blank=True, help_text="First day on which mails go out again."
+    )
+
+    def __str__(self) -> str:
+        return f"How person {self.person_id} hears"

@@ -38,6 +38,12 @@ SCHEDULES: dict[str, tuple[str, int, str]] = {
         60,
         "Sends mails that were left behind, for example while the mail server was away.",
     ),
+    # Every 5 minutes: send the daily digests of those whose morning it is.
+    "Send digests": (
+        "notices.tasks.send_digests",
+        300,
+        "Sends each person one mail at 8:00 of a working day, in their own time zone.",
+    ),
     # Every 10 minutes: bring the measures up to date.
     "Compute metrics": (
         "metrics.tasks.compute_metrics",

@@ -15,7 +15,7 @@ from hub.demo import bulk, company, plan, replay
 from hub.demo.load import is_loaded, load
 from intake import selectors
 from intake.models import Comment, Request, Status
-from notices.models import Notice
+from notices.models import Delivery, Notice
 from planning.models import Decision, Transition, WorkItem
 from playbook.models import Tool
 
@@ -53,7 +53,7 @@ def test_it_works(loaded):
 def test_nobody_is_mailed_and_nothing_is_handed_out(loaded):
     assert mail.outbox == []
     assert not EventDispatch.objects.exists()
-    assert not Notice.objects.filter(mail_wanted=True).exists()
+    assert not Delivery.objects.exists()
 
 
 def test_the_logins_have_their_roles_and_the_public_password(loaded):

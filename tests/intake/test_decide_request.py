@@ -56,7 +56,7 @@ def test_it_announces_once_when_handed_out_twice(pm, ada, triaged, run_on_commit
     (sent,) = [m for m in mail.outbox if "decided" in m.subject]
     assert sent.to == ["Ada Mensah <ada@harbourline.example>"]
     assert REASON in sent.body
-    assert notice.mailed_at is not None
+    assert notice.deliveries.get().sent_at is not None
 
 
 @pytest.mark.django_db

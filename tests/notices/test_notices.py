@@ -1,14 +1,9 @@
-import smtplib
-from datetime import timedelta
-
 import pytest
 from django.core import mail
-from django.utils import timezone
 
 from activity.events import record
 from notices.models import Notice
-from notices.services import Message, mark_read, notify, send_notice_mail
-from notices.tasks import send_waiting_mails
+from notices.services import Message, mark_read, notify
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -30,46 +25,6 @@ def test_it_tells_each_once_and_nobody_who_left(ada, pm, run_on_commit):
         assert notify(event=event, recipients=[ada, pm, gone, ada], message=HELLO) == 2
         assert notify(event=event, recipients=[ada, pm], message=HELLO) == 0
     assert Notice.objects.count() == len(mail.outbox) == 2
-
-
-def test_a_mail_has_one_line_of_subject_and_escapes_what_was_typed(told):
-    send_notice_mail(told.pk)
-    (sent,) = mail.outbox
-    assert sent.subject == "Hello there"
-    html = sent.alternatives[0].content
-    assert "Words &lt;b&gt;" in html
-    assert "Words <b>" in sent.body
-    assert sent.extra_headers["Message-ID"].startswith(f"<notice-{told.pk}-")
-
-
-def test_a_mail_goes_out_once(told):
-    assert send_notice_mail(told.pk) is True
-    assert send_notice_mail(told.pk) is False
-    assert len(mail.outbox) == 1
-
-
-def test_a_claimed_mail_is_left_to_its_worker_until_the_lease_ends(told):
-    Notice.objects.update(mail_claimed_at=timezone.now())
-    assert send_notice_mail(told.pk) is False
-    Notice.objects.update(mail_claimed_at=timezone.now() - timedelta(minutes=6))
-    assert send_notice_mail(told.pk) is True
-
-
-def test_an_absent_mail_server_loses_no_mail(told, monkeypatch):
-    def refuse(self, *args, **kwargs):
-        raise smtplib.SMTPServerDisconnected("gone")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("django.core.mail.EmailMultiAlternatives.send", refuse)
-        assert send_notice_mail(told.pk) is False
-    told.refresh_from_db()
-    assert (told.mailed_at, told.mail_error) == (None, "SMTPServerDisconnected: gone")
-    past = timezone.now() - timedelta(minutes=10)
-    Notice.objects.update(release_at=past, mail_claimed_at=past)
-    send_waiting_mails()
-    told.refresh_from_db()
-    assert told.mailed_at is not None and told.mail_error == ""
-    assert len(mail.outbox) == 1
 
 
 def test_the_inbox_shows_my_own_alone(ada, pm, told, signed_in):
