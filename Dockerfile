@@ -2,13 +2,15 @@
 FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /venv
-COPY requirements/base.txt requirements/production.txt /requirements/
-RUN /venv/bin/pip install -r /requirements/base.txt -r /requirements/production.txt
+COPY requirements/base.txt requirements/production.txt requirements/semantic.txt /requirements/
+RUN /venv/bin/pip install -r /requirements/base.txt -r /requirements/production.txt \
+    -r /requirements/semantic.txt
 
 FROM python:3.13-slim
 # The folders exist in the image with this owner, so that fresh volumes start with it too.
 RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent producthub \
-    && install -d -o producthub -g producthub /var/lib/producthub /var/lib/producthub/media
+    && install -d -o producthub -g producthub /var/lib/producthub /var/lib/producthub/media \
+       /var/lib/producthub/search
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY . .

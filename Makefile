@@ -22,24 +22,24 @@ help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 8
 
 run: ## Use ProductHub at http://127.0.0.1:8000 (PORT=8001 moves it)
-	$(INSTALL) base local
+	$(INSTALL) base local semantic
 	@exec $(VENV) -m producthub.supervisor --end-with-parent
 
 test: ## Run every test (PYTEST_ARGS="tests/intake -k decide" narrows it)
-	$(INSTALL) base local dev $(if $(CHROMIUM),e2e)
+	$(INSTALL) base local semantic dev $(if $(CHROMIUM),e2e)
 	@$(if $(CHROMIUM),:,echo "No Chromium found: browser tests are left out.")
 	@exec $(BESIDE_SERVERS) test -- $(VENV) -m pytest -n 2 -q $(PYTEST_ARGS)
 
 lint: ## Check style, imports, types and migrations
-	$(INSTALL) base local dev
+	$(INSTALL) base local semantic dev
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
 	.venv/bin/lint-imports
 	$(BESIDE_SERVERS) lint -- $(VENV) -m mypy .
 	$(BESIDE_SERVERS) lint -- $(VENV) manage.py makemigrations --check --dry-run
 
-bench: ## Measure pages and syncs (minutes)
-	$(INSTALL) base local dev
+bench: ## Measure pages, syncs and keystrokes (minutes)
+	$(INSTALL) base local semantic dev
 	@exec $(BESIDE_SERVERS) bench -- $(VENV) -m benchmarks $(BENCH_ARGS)
 
 clean: ## Remove the environment, scratch data and caches; the local hub's data stays

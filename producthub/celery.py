@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_init
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "producthub.settings")
@@ -14,6 +14,14 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 # Tasks log under the request id of the page that asked for them.
 app.steps["worker"].add(DjangoStructLogInitStep)
+
+
+@worker_init.connect
+def follow_search(**kwargs: Any) -> None:
+    """A worker's machine keeps search files too, as tasks look for duplicates."""
+    from producthub.following import keep_follower
+
+    keep_follower()
 
 
 @setup_logging.connect
@@ -43,6 +51,24 @@ SCHEDULES: dict[str, tuple[str, int, str]] = {
         "notices.tasks.send_digests",
         300,
         "Sends each person one mail at 8:00 of a working day, in their own time zone.",
+    ),
+    # Every minute: make vectors of texts that were left behind.
+    "Compare texts by meaning": (
+        "search.tasks.embed_texts",
+        60,
+        "Makes vectors of texts that have none yet, for example after a crash.",
+    ),
+    # Every 10 minutes: learn from merges.
+    "Learn from merges": (
+        "search.tasks.learn_from_merges",
+        600,
+        "Weighs words and meaning by what was merged, so that likely duplicates come first.",
+    ),
+    # Every day: forget vectors of texts that are gone.
+    "Tidy search": (
+        "search.tasks.tidy_search",
+        86_400,
+        "Deletes vectors of texts that are gone, and traces of what was forgotten long ago.",
     ),
     # Every 10 minutes: bring the measures up to date.
     "Compute metrics": (

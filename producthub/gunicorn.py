@@ -28,6 +28,13 @@ loglevel = "info"
 control_socket_disable = True
 
 
+def when_ready(server: Any) -> None:
+    """Keep this machine's search files in step, by a process that ends with this one."""
+    from producthub.following import keep_follower
+
+    keep_follower()
+
+
 def pre_fork(server: Any, worker: Any) -> None:
     """Leave no database connection for workers to share: each opens its own."""
     close_connections()

@@ -284,6 +284,14 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env_str("DEFAULT_FROM_EMAIL", f"ProductHub <producthub@{_base_host}>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
+# --- Search -----------------------------------------------------------------------------------
+# Index and vectors of this node: derived, so a lost folder is built anew.
+SEARCH_DIR = Path(env_str("SEARCH_DIR", str(HUB_DIR / "search")))
+# Meaning beside words; needs requirements/semantic.txt and is left out without it.
+SEARCH_VECTORS = env_bool("SEARCH_VECTORS", True)
+# Whether web and worker start the one process that keeps this node's files in step.
+SEARCH_FOLLOWER = env_bool("SEARCH_FOLLOWER", True)
+
 # --- Background work --------------------------------------------------------------------------
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

@@ -51,6 +51,7 @@ WORKER = [sys.executable, "-m", "celery", "-A", "producthub", "worker", "--concu
 WORKER += ["--without-gossip", "--without-mingle", "--loglevel=INFO"]
 BEAT = [sys.executable, "-m", "celery", "-A", "producthub", "beat", "--pidfile=", "--loglevel=INFO"]
 BEAT += ["--scheduler=django_celery_beat.schedulers:DatabaseScheduler"]
+FOLLOWER = [sys.executable, "manage.py", "follow_search"]
 
 
 class Stop(Exception):
@@ -154,12 +155,12 @@ class Supervisor:
                 return lock
 
     def start(self) -> None:
-        """Servers, preparation, then web, worker and beat; returns when it can be used."""
+        """Servers, preparation, then web, worker, beat and search; returns when it can be used."""
         begun = time.monotonic()
         self.start_servers()
         env = self.environment()
         self.prepare(env)
-        say("Starting web, worker and beat.")
+        say("Starting web, worker, beat and search.")
         children = [self.child(name, command, env) for name, command in self.commands().items()]
         # Web first and alone: pages are there seconds earlier, and background work can wait.
         self.children.append(children[0])
@@ -194,6 +195,7 @@ class Supervisor:
         added = {
             "HUB_DIR": str(self.hub),
             "PYTHONUNBUFFERED": "1",
+            "SEARCH_FOLLOWER": "0",  # it is a child of its own here
             **{key: server.url for key, server in self.servers.items()},
         }
         if "DATABASE_URL" in self.servers:
@@ -204,8 +206,8 @@ class Supervisor:
         return {**defaults, **given, **added}
 
     def commands(self) -> dict[str, list[str]]:
-        """The three processes of the hub, by the name of their log, web first."""
-        return {"web": WEB, "worker": WORKER, "beat": BEAT}
+        """The four processes of the hub, by the name of their log, web first."""
+        return {"web": WEB, "worker": WORKER, "beat": BEAT, "search": FOLLOWER}
 
     def prepare(self, env: dict[str, str]) -> None:
         """Migrations, static files and, on our own database, the demonstration company."""

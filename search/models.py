@@ -24,10 +24,10 @@ class SearchEntry(models.Model):
     )
     title = models.TextField(blank=True)
     body = models.TextField(blank=True)
-    title_hash = models.CharField(max_length=64, blank=True)
     text_hash = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(db_default=Now(), help_text="When the object came to be.")
     is_deleted = models.BooleanField(default=False)
+    deleted_at = models.DateTimeField(null=True, blank=True)
     tx = models.BigIntegerField(db_default=TransactionId())
 
     class Meta:
@@ -44,6 +44,8 @@ class SearchEntry(models.Model):
                 name="search_entry_group",
                 condition=models.Q(group_id__isnull=False),
             ),
+            # the entries of a text whose vector was just made
+            models.Index(fields=["text_hash"], name="search_entry_text"),
             # similar() on a node whose index files are missing
             GinIndex(
                 SearchVector("title", "body", config=CONFIG),
@@ -74,3 +76,32 @@ class TextVector(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} {self.text_hash[:12]}"
+
+
+class Lesson(models.Model):
+    """What one past merge, or one text that stayed alone, teaches the ranking.
+
+    Holds numbers only: the features of the groups that were near at the time (`learning.py`).
+    Made once; made again when its entry is merged elsewhere.
+    """
+
+    entry = models.OneToOneField(SearchEntry, on_delete=models.CASCADE, related_name="lesson")
+    group_id = models.BigIntegerField(null=True, help_text="Where it was merged; None: nowhere.")
+    model = models.CharField(max_length=40, help_text="What the features were measured with.")
+    examples = models.JSONField(help_text="By mode: rows of features, and which one was right.")
+
+    def __str__(self) -> str:
+        return f"Lesson of entry {self.entry_id}"
+
+
+class Ranking(models.Model):
+    """What was learnt for one kind: weights by mode, and from how much."""
+
+    kind = models.CharField(max_length=20, unique=True)
+    model = models.CharField(max_length=40)
+    weights = models.JSONField(default=dict)
+    merges = models.PositiveIntegerField(default=0)
+    learnt_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"Ranking of {self.kind}"

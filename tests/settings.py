@@ -16,6 +16,9 @@ from producthub.settings import MIDDLEWARE, STORAGES, TEMPLATES  # noqa: E402
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+# No index files and no vectors but where a test makes its own.
+SEARCH_DIR = "/nonexistent/search"
+SEARCH_VECTORS = SEARCH_FOLLOWER = False
 CELERY_TASK_ALWAYS_EAGER = True
 CELERY_TASK_EAGER_PROPAGATES = True
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
