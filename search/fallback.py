@@ -44,7 +44,9 @@ def _telling_words(text: str) -> list[str]:
     return words
 
 
-def _matching(kind: str, word: str, number: int, is_last: bool) -> "QuerySet[SearchEntry, object]":
+def _matching(
+    kind: str, word: str, number: int, is_last: bool
+) -> "QuerySet[SearchEntry, tuple[int, int]]":
     quoted = word.replace("\\", "").replace("'", "''")
     query = SearchQuery(f"'{quoted}'", search_type="raw", config=CONFIG)
     if is_last and len(word) > 2:

@@ -85,9 +85,7 @@ def follow(is_stopped: Callable[[], bool]) -> None:
             pause = RETRY_SECONDS
         except Exception as error:  # noqa: BLE001 - whatever is broken is derived: build it anew
             log.warning("search_files_rebuilt", reason=str(error))
-            if follower is not None:
-                follower.abandon()
-            follower = None
+            follower = None  # and with it its writers, which hold locks
             _remove_manifest()
             pause = RETRY_SECONDS
         deadline = time.monotonic() + pause
@@ -99,6 +97,10 @@ def follow(is_stopped: Callable[[], bool]) -> None:
 
 class Follower:
     """The writer of this node. Make one only while holding `only_follower()`."""
+
+    manifest: node.Manifest
+    _words: LexicalWriter
+    _vectors: Any  # a VectorWriter, or None where vectors are not wanted
 
     def __init__(self) -> None:
         self._has_vectors = embedder.is_wanted()
@@ -141,11 +143,6 @@ class Follower:
         self._words.close()
         if self._vectors is not None:
             self._vectors.close()
-
-    def abandon(self) -> None:
-        """Let go of the files without a word about what is in them."""
-        self._words = None  # type: ignore[assignment]
-        self._vectors = None
 
     def _open(self, manifest: node.Manifest) -> None:
         self.manifest = manifest

@@ -1,6 +1,7 @@
 """The real settings with a fast hasher, a local cache and tasks that run at once."""
 
 import os
+from pathlib import Path
 
 # A stranger's environment must not change what the tests see.
 for _name in list(os.environ):
@@ -17,7 +18,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # No index files and no vectors but where a test makes its own.
-SEARCH_DIR = "/nonexistent/search"
+SEARCH_DIR = Path("/nonexistent/search")
 SEARCH_VECTORS = SEARCH_FOLLOWER = False
 CELERY_TASK_ALWAYS_EAGER = True
 CELERY_TASK_EAGER_PROPAGATES = True
