@@ -5,7 +5,8 @@ class IntakeConfig(AppConfig):
     name = "intake"
 
     def ready(self) -> None:
-        from intake import frame, subscribers
+        from intake import frame, hearing, subscribers
 
         frame.register()
+        hearing.register()
         subscribers.subscribe()

@@ -1,0 +1,79 @@
+"""What notices need to know about requests: kinds, who may still see one, silence, settling."""
+
+from collections.abc import Collection
+
+from django.db.models import Q
+
+from accounts.models import User
+from activity.models import Event
+from intake.models import Follow, Request
+from intake.services import groups, undo
+from intake.services.voting import mute_request
+from notices.kinds import Pace, register_kind
+from notices.settling import register_settling
+from notices.subjects import register_mute, register_sight
+
+REQUEST = "intake.request"
+
+_OWNING = ("request.triaged", "request.reassigned", "request.reopened")
+# What an event does that earlier ones asked of somebody.
+SETTLES = {
+    "request.triaged": _OWNING,
+    "request.reassigned": _OWNING,
+    "request.asked": ("request.answered",),
+    "request.answered": ("request.asked",),
+    "request.decided": (*_OWNING, "request.asked", "request.answered"),
+    "request.merged": (*_OWNING, "request.asked", "request.answered"),
+    "request.shipped": (*_OWNING, "request.asked", "request.answered"),
+}
+
+
+def register() -> None:
+    """Called once from `ready()`."""
+    register_kind(
+        "question", "Questions and answers", "Somebody asks you, or answers you.", Pace.AT_ONCE
+    )
+    register_kind(
+        "assigned", "Given to you", "You own a request, or it is open again.", Pace.AT_ONCE
+    )
+    register_kind(
+        "promise", "Promises", "An answer that you owe somebody is nearly due.", Pace.AT_ONCE
+    )
+    register_kind(
+        "outcome", "Outcomes", "What you asked or voted for is decided or delivered.", Pace.AT_ONCE
+    )
+    register_kind(
+        "progress", "Progress", "It arrived, was read, or joined another one.", Pace.AT_ONCE
+    )
+    register_kind("comment", "Comments", "Somebody writes on a request.", Pace.AT_ONCE)
+    register_mute(REQUEST, mute)
+    register_sight(REQUEST, still_seen)
+    for kind, settles in SETTLES.items():
+        register_settling(kind, settles, unless=_is_undone)
+
+
+def mute(person: User, request_id: int, is_muted: bool) -> None:
+    """Tell a person nothing more of a request and what it joined, or tell again. Repeatable."""
+    item = Request.objects.filter(pk=request_id).first()
+    if item is None:
+        return
+    if is_muted:
+        mute_request(item=item, person=person)
+        return
+    top = item.root_id or item.pk
+    Follow.objects.filter(
+        request__in=groups.members_of([top]), person=person, is_muted=True
+    ).update(is_muted=False)
+
+
+def still_seen(person: User, request_ids: Collection[int]) -> set[int]:
+    """Those of these requests that a person may see now; a guest those of their own."""
+    if person.is_guest:
+        seen = Request.objects.filter(Q(requester=person) | Q(sent_by=person))
+    else:
+        seen = Request.objects.visible_to(person)
+    return set(seen.filter(pk__in=request_ids).values_list("pk", flat=True))
+
+
+def _is_undone(event: Event) -> bool:
+    return undo.is_undone(event.pk)
