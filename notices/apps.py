@@ -7,7 +7,6 @@ class NoticesConfig(AppConfig):
     def ready(self) -> None:
         from notices import mail
         from notices.channels import INBOX, MAIL, Channel, register_channel
-        from notices.services.outbox import is_guest
         from producthub.lib.frame import register_count
 
         register_count(
@@ -21,7 +20,7 @@ class NoticesConfig(AppConfig):
             Channel(
                 INBOX,
                 "Inbox",
-                is_available=lambda person: not is_guest(person),
+                is_available=lambda person: not person.is_guest,
                 deliver=lambda notice: None,  # the notice is the entry
                 help="Always here.",
             )

@@ -34,7 +34,7 @@ AWAY = (
 def send_notice(notice: Notice) -> None:
     """Mail one notice. Raises Undeliverable, Unreachable, or what the mail server said."""
     person = notice.recipient
-    is_guest = person.role == "guest"
+    is_guest = person.is_guest
     path = notice.guest_url if is_guest else notice.url
     kind = kind_of(notice.channel_kind)
     by_kind = OptOut(person.pk, kind.key)

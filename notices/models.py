@@ -40,6 +40,9 @@ class Notice(models.Model):
     )
     read_at = models.DateTimeField(null=True, blank=True)
     done_at = models.DateTimeField(null=True, blank=True)
+    settled_by = models.BigIntegerField(
+        null=True, blank=True, help_text="The later event that did what this one asked."
+    )
     snoozed_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -63,6 +66,12 @@ class Notice(models.Model):
                 fields=["recipient"],
                 name="notice_unread",
                 condition=models.Q(read_at__isnull=True),
+            ),
+            # cancel: what an undone event had settled
+            models.Index(
+                fields=["settled_by"],
+                name="notice_settled",
+                condition=models.Q(settled_by__isnull=False),
             ),
             # what still needs a person, on top of the inbox
             models.Index(

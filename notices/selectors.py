@@ -9,7 +9,7 @@ from django.db.models import Case, Count, F, Max, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Role, User
 from notices.models import Delivery, Digest, Notice, Preference, Slip
 
 DIGEST_HOUR = 8
@@ -90,7 +90,7 @@ def last_heard(subject_type: str, subject_ids: Iterable[int]) -> dict[tuple[int,
         .annotate(at=Max("release_at"), sent=sent)
     )
     heard = {
-        (subject_id, person_id): sent if role == "guest" else at
+        (subject_id, person_id): sent if role == Role.GUEST else at
         for subject_id, person_id, role, at, sent in rows
     }
     return {key: at for key, at in heard.items() if at is not None}

@@ -31,7 +31,7 @@ from notices.selectors import (
     released_for,
 )
 from notices.subjects import mute_of
-from producthub.lib.htmx import page, see_other, wants_fragment
+from producthub.lib.htmx import page, see_other
 
 PAGE_SIZE = 50
 
@@ -39,16 +39,12 @@ PAGE_SIZE = 50
 @require_safe
 def inbox(request: SignedInRequest) -> HttpResponse:
     """What needs me, then the news by day; tabs for new, sleeping and done ones."""
-    return _inbox_page(request, request.GET)
-
-
-def _inbox_page(request: SignedInRequest, asked: dict) -> HttpResponse:
-    tab = asked.get("show", "open")
+    tab = request.GET.get("show", "open")
     if tab not in TABS:
         tab = "new" if tab == "unread" else "open"  # old addresses said unread
     counts = inbox_counts(request.user)
     pages = Paginator(inbox_for(request.user, tab), PAGE_SIZE)
-    current = pages.get_page(asked.get("page"))
+    current = pages.get_page(request.GET.get("page"))
     preference = preference_of(request.user)
     context = {
         "page": current,
@@ -138,8 +134,6 @@ def _wake_time(user: User, now: datetime, *, is_week: bool) -> datetime:
 def _moved(request: SignedInRequest, said: str) -> HttpResponse:
     """The inbox as it is now, at the tab and page that the form came from."""
     messages.success(request, said)
-    if wants_fragment(request):
-        return _inbox_page(request, request.POST)
     kept = request.POST.copy()
     for name in list(kept):
         if name not in ("show", "page"):
@@ -152,7 +146,9 @@ def _moved(request: SignedInRequest, said: str) -> HttpResponse:
 def preferences(request: SignedInRequest) -> HttpResponse:
     """How I hear: each kind's pace, channels, a pause."""
     preference = preference_of(request.user)
-    form = PreferenceForm(request.user, preference, request.POST or None)
+    form = PreferenceForm(
+        request.user, preference, request.POST if request.method == "POST" else None
+    )
     if request.method == "POST" and form.is_valid():
         services.save_preferences(person=request.user, **form.chosen(preference))
         messages.success(request, "Saved. It holds from the next notice on.")
@@ -180,7 +176,7 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
         "is_digest": found.kind == optout.DIGEST,
         "label": label_of(person, found.subject_type, found.subject_id) if is_thing else "",
         "kind": kind_of(found.kind),
-        "is_guest": services.is_guest(person),
+        "is_guest": person.is_guest,
     }
     if request.method == "POST":
         is_muted = request.POST.get("again") != "1"

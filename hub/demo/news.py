@@ -7,11 +7,13 @@ from django.db.models import F, Q
 
 from accounts.models import User
 from activity.models import Event
+from intake.hearing import SETTLES
 from intake.models import Request
 from intake.notices import messages_for as messages_for
 from intake.subscribers import ANNOUNCED
 from notices.models import Notice
 from notices.services import notify
+from notices.settling import settle_after
 
 NEWS_DAYS = 12
 UNREAD_DAYS = 4
@@ -50,6 +52,9 @@ def tell(items: list[Request], readers: list[User], now: datetime) -> int:
                     message=replace(message, by_mail=False),
                     release_at=event.occurred_at,
                 )
+    for event in events.order_by("pk"):
+        if event.kind in SETTLES:
+            settle_after(event)
     Notice.objects.filter(created_at__lt=now - timedelta(days=UNREAD_DAYS)).update(
         read_at=F("created_at") + timedelta(hours=3)
     )

@@ -29,7 +29,7 @@ def mark_done(*, user: User, notice_id: int) -> bool:
 def reopen_notice(*, user: User, notice_id: int) -> bool:
     """Put one's own notice back among the open ones. Repeatable."""
     found = released_for(user).filter(pk=notice_id, done_at__isnull=False)
-    return bool(found.update(done_at=None))
+    return bool(found.update(done_at=None, settled_by=None))
 
 
 def snooze_notice(*, user: User, notice_id: int, until: datetime) -> bool:

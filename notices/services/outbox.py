@@ -14,6 +14,7 @@ from notices.channels import MAIL, Undeliverable, Unreachable, channel_of, outwa
 from notices.kinds import Kind, Pace, kind_of
 from notices.models import Delivery, Notice, Preference, Slip
 from notices.services import slips
+from notices.settling import unsettle
 from notices.subjects import sight_of
 
 log = structlog.get_logger(__name__)
@@ -118,11 +119,6 @@ def _send_out(event_id: int, people: dict[int, User], kind: Kind, release_at: da
         transaction.on_commit(lambda: _enqueue(ids, release_at), robust=True)
 
 
-def is_guest(person: User) -> bool:
-    """Someone without an account, who hears by mail only."""
-    return person.role == "guest"
-
-
 def routes(
     person: User, preference: Preference | None, kind: Kind, *, is_action: bool
 ) -> list[tuple[str, bool]]:
@@ -134,7 +130,7 @@ def routes(
     """
     paces = preference.paces if preference else {}
     chosen = paces.get(kind.key)
-    if is_guest(person):
+    if person.is_guest:
         return [] if chosen == Pace.INBOX else [(MAIL, False)]
     pace = chosen or (Pace.AT_ONCE if is_action else kind.default)
     if pace == Pace.AT_ONCE and preference and is_paused(preference, person):
@@ -163,6 +159,7 @@ def cancel(event_id: int) -> int:
     """Take back the notices of an event that are not released yet; returns how many.
 
     What is released, or in a sender's hands by another machine's clock, stays: people heard.
+    What the event had settled is open again.
     """
     waiting = Notice.objects.filter(event_id=event_id, release_at__gt=timezone.now())
     ids = list(waiting.select_for_update().values_list("pk", flat=True))
@@ -174,6 +171,7 @@ def cancel(event_id: int) -> int:
     }
     gone = [pk for pk in ids if pk not in held]
     Notice.objects.filter(pk__in=gone).delete()
+    unsettle(event_id)
     return len(gone)
 
 
@@ -243,6 +241,8 @@ def _why_not(delivery: Delivery) -> str:
         return "The account is closed."
     if not channel.is_available(person):
         return f"{channel.name} does not reach this person any more."
+    if notice.done_at is not None:
+        return "It was done before it went out."
     if notice not in in_sight(person, [notice]):
         return "The person may not see it any more."
     return ""

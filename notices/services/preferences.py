@@ -88,14 +88,14 @@ def stop_digest(*, person: User, is_muted: bool = True) -> None:
 def mute_thing(*, person: User, subject_type: str, subject_id: int, is_muted: bool = True) -> bool:
     """Tell a person nothing more of one thing; False where things of its type cannot be muted.
 
-    Repeatable. What waits to be sent about it is dropped.
+    Repeatable. News of it that wait to be sent are dropped.
     """
     mute = mute_of(subject_type)
     if mute is None:
         return False
     mute(person, subject_id, is_muted)
     if is_muted:
-        _drop_waiting(person, subject_type=subject_type, subject_id=subject_id)
+        _drop_waiting(person, subject_type=subject_type, subject_id=subject_id, is_action=False)
     return True
 
 
