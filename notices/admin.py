@@ -11,8 +11,8 @@ from notices.models import Delivery, Digest, Notice, Preference
 
 class DeliveryInline(admin.TabularInline):
     model = Delivery
-    fields = ["channel", "in_digest", "status", "due_at", "sent_at", "attempts", "error"]
-    readonly_fields = fields
+    fields = ("channel", "in_digest", "status", "due_at", "sent_at", "attempts", "error")
+    readonly_fields = ("channel", "in_digest", "status", "due_at", "sent_at", "attempts", "error")
     extra = 0
     can_delete = False
 

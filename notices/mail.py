@@ -69,10 +69,11 @@ def send_digest(digest: Digest, notices: Sequence[Notice]) -> None:
     shown_needs = needs[:MOST_LINES]
     shown_news = news[: MOST_LINES - len(shown_needs)]
     stop = OptOut(person.pk, optout.DIGEST)
+    title = _digest_title(len(needs), len(news))
     context = {
         "digest": digest,
         "person": person,
-        "title": _digest_title(len(needs), len(news)),
+        "title": title,
         "needs": shown_needs,
         "groups": by_thing(shown_news),
         "left_out": len(notices) - len(shown_needs) - len(shown_news),
@@ -81,7 +82,7 @@ def send_digest(digest: Digest, notices: Sequence[Notice]) -> None:
     }
     _send(
         person,
-        subject=context["title"],
+        subject=title,
         template="digest",
         context=context,
         mark=f"digest-{digest.pk}-{digest.on:%Y%m%d}",

@@ -48,7 +48,7 @@ def inbox(request: SignedInRequest) -> HttpResponse:
     preference = preference_of(request.user)
     context = {
         "page": current,
-        "groups": _groups(current.object_list, tab),
+        "groups": _groups(list(current.object_list), tab),
         "counts": counts,
         "tab": tab,
         "base": "" if tab == "open" else f"show={tab}&",
