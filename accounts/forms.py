@@ -9,7 +9,7 @@ from django import forms
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.models import check_time_zone
+from accounts.models import User, check_time_zone
 
 
 class SignInForm(LoginForm):
@@ -31,7 +31,8 @@ class NewPasswordForm(ResetPasswordForm):
 
     def clean_email(self) -> str:
         address: str = super().clean_email()
-        self.users = [user for user in self.users if not user.is_guest]
+        found: list[User] = self.users  # type: ignore[has-type]  # allauth has no types
+        self.users = [user for user in found if not user.is_guest]
         return address
 
 

@@ -59,6 +59,7 @@ GROUPS = (
     Group(
         "Ways of working",
         (
+            Entry("book", "Playbook", "playbook:articles"),
             Entry("tools", "Tools", "playbook:tools"),
             Entry("people", "Teams", "accounts:teams", also=("/people/",)),
         ),

@@ -1,12 +1,14 @@
-"""The one search over requests, work items, people, teams and tools.
+"""The one search over requests, work items, playbook pages, people, teams and tools.
 
 Rights come first: what a reader may not see is neither counted, shown nor suggested. A search
-takes one query for requests, one for work items and one for everything that is found by name.
+takes one query each for requests, for work items and for pages, and one for everything that is
+found by name.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -21,7 +23,9 @@ from hub import spelling
 from intake.models import KIND_ICONS, Request, state_of
 from planning.models import Phase, WorkItem
 from planning.selectors import visible_work
-from playbook.models import STATES, ToolStatus
+from playbook.models import STATES, Readers, ToolStatus
+from playbook.selectors import pages_for
+from producthub.lib.markdown import to_text
 from producthub.lib.tags import avatar_html, icon_html, spoken, tag_html
 from search.queries import Query, fold, parse
 
@@ -33,10 +37,12 @@ FEW = 3
 # Most problems are shorter; a match further down is found all the same, only not quoted.
 QUOTED_LENGTH = 4000
 
-REQUESTS, WORK, PEOPLE, TEAMS, TOOLS = "requests", "work", "people", "teams", "tools"
+REQUESTS, WORK, PAGES = "requests", "work", "pages"
+PEOPLE, TEAMS, TOOLS = "people", "teams", "tools"
 KINDS = {
     REQUESTS: ("Requests", "mine", 8),
     WORK: ("Work items", "play", 5),
+    PAGES: ("Pages", "book", 5),
     PEOPLE: ("People", "people", 5),
     TEAMS: ("Teams", "flag", 5),
     TOOLS: ("Tools", "tools", 5),
@@ -177,7 +183,7 @@ def search(user: Any, text: str, *, kind: str = "", page: int = 1) -> Results:
 def quick_hits(user: Any, text: str, limit: int = 8) -> tuple[list[Hit], Results]:
     """The few best of every kind for the palette, and all that they were taken from."""
     results = search(user, text)
-    share = {REQUESTS: 4, WORK: 2, PEOPLE: 2, TEAMS: 1, TOOLS: 1}
+    share = {REQUESTS: 4, WORK: 2, PAGES: 2, PEOPLE: 2, TEAMS: 1, TOOLS: 1}
     best = [*results.exact]
     for section in results.all_sections:
         best += section.hits[: share[section.key]]
@@ -195,6 +201,7 @@ def _sections(user: Any, query: Query, kind: str, page: int) -> tuple[Section, .
     return (
         _requests(user, query, window(REQUESTS)),
         _work_items(query, window(WORK)),
+        _pages(user, query, window(PAGES)),
         *(names[key] for key in (PEOPLE, TEAMS, TOOLS)),
     )
 
@@ -286,6 +293,35 @@ def _work_hits(query: Query, rows: Iterable[tuple]) -> Iterator[Hit]:
             meta=query.mark(" · ".join(part for part in about if part)),
             kind="Work item",
             tag=tag_html(*PHASE_TAGS[phase]),
+        )
+
+
+# The same page is quoted at every letter that someone types.
+_read = lru_cache(maxsize=512)(to_text)
+
+
+def _pages(user: Any, query: Query, window: slice) -> Section:
+    columns = (
+        pages_for(user, query)
+        .annotate(quoted=Left("body", QUOTED_LENGTH), found=Window(Count("*")))
+        .values_list("slug", "title", "quoted", "updated_at", "visible_to", "found")
+    )
+    rows = list(columns[window])
+    return Section(PAGES, rows[0][-1] if rows else 0, tuple(_page_hits(query, rows)))
+
+
+def _page_hits(query: Query, rows: Iterable[tuple]) -> Iterator[Hit]:
+    now = timezone.now()
+    for slug, title, body, changed, readers, _ in rows:
+        is_open = readers == Readers.EVERYONE
+        yield Hit(
+            href=f"/playbook/{slug}/",
+            icon=icon_html("book", "lg"),
+            title=query.mark(title),
+            meta=query.mark(f"Playbook · changed {_ago(changed, now)}"),
+            kind="Playbook",
+            snippet=query.snippet(_read(body)),
+            tag=mark_safe("") if is_open else tag_html(Readers(readers).label, "", "lock"),
         )
 
 

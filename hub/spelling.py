@@ -13,7 +13,7 @@ from accounts.models import User
 from accounts.selectors import active_teams
 from intake.models import Request
 from planning.selectors import visible_work
-from playbook.models import Tool
+from playbook.models import Article, Tool
 from search.queries import CONFIG, Query, fold
 
 SHORTEST_WORD = 4
@@ -107,6 +107,13 @@ def _sources(user: Any, word: str) -> list[tuple[str, QuerySet[Any]]]:
         ("slips", requests.filter(search_vector=slips)),
         ("work_slips", visible_work().filter(search_text=slips).order_by().values_list("title")),
         ("requests", requests.filter(title__trigram_word_similar=word)),
+        (
+            "pages",
+            Article.objects.visible_to(user)
+            .filter(title__unaccent__trigram_word_similar=word)
+            .order_by()
+            .values_list("title"),
+        ),
         (
             "people",
             User.objects.inside()

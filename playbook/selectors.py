@@ -1,10 +1,30 @@
-"""The tool directory, read."""
+"""Pages and the tool directory, read."""
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.contrib.postgres.search import SearchRank
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Left
 
-from playbook.models import Category, Tool, ToolStatus
+from playbook.models import PAGE, Article, Category, Tool, ToolStatus
+from producthub.lib.markdown import to_text
+from search.engine import similar
+from search.queries import Query
+from search.words import stems
+
+# A page that says most of what was typed may answer it; so may one that says less of it, if its
+# title has a word of it. Tried on twenty questions and twenty wishes, see test_answers.
+SURE_SCORE = 0.6
+TITLED_SCORE = 0.3
+# Far behind the best one it is no answer, only a page with a word in common.
+SHARE_OF_BEST = 0.5
+ANSWERS_LOOKED_AT = 30
+# The beginning of a page says what it is about.
+OPENING_LENGTH = 600
+SUMMARY_LENGTH = 160
 
 
 @dataclass(frozen=True)
@@ -49,3 +69,85 @@ def search_tools(words: list[str], limit: int) -> list[Tool]:
     found = list(tools[:limit])
     found.sort(key=lambda tool: first not in tool.name.lower())
     return found
+
+
+# --- Pages ------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=512)
+def summary_of(opening: str) -> str:
+    """The first paragraph of a page, cut between words; headings are no paragraph."""
+    blocks = [block for block in re.split(r"\n\s*\n", opening) if not block.startswith("#")]
+    words = " ".join(to_text(blocks[0] if blocks else "").split())
+    if len(words) <= SUMMARY_LENGTH:
+        return words
+    return words[: words.rfind(" ", 0, SUMMARY_LENGTH) + 1 or SUMMARY_LENGTH].rstrip() + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class PageRow:
+    """A page in a list."""
+
+    pk: int
+    slug: str
+    title: str
+    summary: str
+    updated_at: Any
+    visible_to: str
+    readers: str
+
+    @property
+    def url(self) -> str:
+        return f"/playbook/{self.slug}/"
+
+
+def page_rows(articles: QuerySet[Article]) -> list[PageRow]:
+    """Pages as rows, in their order; one query."""
+    labels = dict(Article._meta.get_field("visible_to").choices or [])
+    columns = articles.annotate(opening=Left("body", OPENING_LENGTH)).values_list(
+        "pk", "slug", "title", "opening", "updated_at", "visible_to"
+    )
+    return [
+        PageRow(pk, slug, title, summary_of(opening), at, level, labels[level])
+        for pk, slug, title, opening, at, level in columns
+    ]
+
+
+def pages_for(user: Any, query: Query) -> QuerySet[Article]:
+    """The pages this person may read: all by title, or those with all the words, best first."""
+    articles = Article.objects.visible_to(user)
+    if query.is_empty:
+        return articles.order_by("title")
+    return articles.filter(search_vector=query.tsquery).order_by(
+        SearchRank(F("search_vector"), query.tsquery).desc(), "title"
+    )
+
+
+def drafts_for(user: Any) -> list[Article]:
+    """What is not published yet, for those who write; one query."""
+    drafts = Article.objects.open_to(user).filter(is_published=False)
+    return list(drafts.defer("body", "search_vector").order_by("-updated_at"))
+
+
+def answers_for(user: Any, text: str, limit: int = 3) -> list[PageRow]:
+    """Pages that may answer what someone types (first line a title), best first.
+
+    Trimmed by rights after the engine looked; nothing where no page is close enough. Two queries
+    beside the engine's own.
+    """
+    title, _, body = text.strip().partition("\n")
+    if not title:
+        return []
+    found = similar(title=title, body=body, kind=PAGE, limit=ANSWERS_LOOKED_AT)
+    close = {c.object_id: c.score for c in found.candidates if c.score >= TITLED_SCORE}
+    if not close:
+        return []
+    rows = {row.pk: row for row in page_rows(Article.objects.visible_to(user).filter(pk__in=close))}
+    typed = set(stems(text))
+    fitting = [
+        (close[pk], rows[pk])
+        for pk in close
+        if pk in rows and (close[pk] >= SURE_SCORE or typed & set(stems(rows[pk].title)))
+    ]
+    best = max((score for score, _ in fitting), default=0.0)
+    return [row for score, row in fitting if score >= best * SHARE_OF_BEST][:limit]

@@ -1,4 +1,4 @@
-"""People, teams, audiences and tools."""
+"""People, teams, audiences, tools and playbook pages."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -9,11 +9,12 @@ from django.contrib.auth.hashers import make_password
 from accounts.models import Audience, Team, User
 from accounts.services import create_user, open_membership
 from activity.events import Fact, record_many
+from hub.demo.handbook import PAGES
 from hub.demo.people import AUDIENCES, LOGINS, PASSWORD, PEOPLE, TEAMS, Person, mail_of
 from hub.demo.plan import HISTORY_DAYS, Plan
 from hub.demo.tools import TOOLS
-from playbook.models import Tool
-from playbook.services import save_tool
+from playbook.models import Article, Tool
+from playbook.services import save_article, save_tool
 
 
 @dataclass
@@ -48,6 +49,7 @@ def build(plan: Plan) -> Company:
     _open_the_doors(known)
     _audiences(plan.people, users)
     _tools(users, teams)
+    _pages(users, plan.now)
     return Company(users, {team.slug: team for team in Team.objects.all()})
 
 
@@ -141,4 +143,21 @@ def _tools(users: list[User], teams: dict[str, Team]) -> None:
                     status=tool.status,
                     order=order * 10,
                 )
+            )
+
+
+def _pages(users: list[User], now: datetime) -> None:
+    by_name = {user.name: user for user in users[: len(PEOPLE)]}
+    for page in PAGES:
+        if not Article.objects.filter(slug=page.slug).exists():
+            save_article(
+                article=Article(
+                    slug=page.slug,
+                    title=page.title,
+                    body=page.body,
+                    is_published=True,
+                    visible_to=page.visible_to,
+                    author=by_name[page.author],
+                ),
+                at=now - timedelta(days=page.age_days),
             )

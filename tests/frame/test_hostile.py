@@ -19,6 +19,7 @@ PAGES = {
     "/work/": ["q", "team", "project", "state", "owner", "page", "format"],
     "/metrics/time-to-decision/": ["team", "span", "sort", "page", "format"],
     "/tools/": ["category", "status"],
+    "/playbook/": ["q", "page"],
     "/people/": ["q", "team", "page"],
     "/teams/dispatch/": ["page"],
     "/integrations/": ["only", "page"],
@@ -26,7 +27,7 @@ PAGES = {
 }
 PATHS = [
     "/requests/{}/", "/requests/REQ-{}/", "/requests/1/forms/{}/", "/work/{}/", "/people/{}/",
-    "/teams/{}/", "/tools/{}/", "/integrations/runs/{}/", "/{}/",
+    "/teams/{}/", "/tools/{}/", "/playbook/{}/", "/integrations/runs/{}/", "/{}/",
 ]  # fmt: skip
 
 

@@ -22,6 +22,7 @@ PAGES = {
         "/search/?q=depot",
         "/search/?q=nothinglikeit",
         "/tools/",
+        "/playbook/",
         "/teams/",
         "/teams/dispatch/",
         "/people/",
