@@ -31,7 +31,9 @@ REQUEST_COLUMNS = (
     "submitted_at", "triaged_at", "decided_at", "shipped_at", "asked_at", "asked_by_id", "due_at",
     "changed_at", "source", "submission_key", "heard_at", "acknowledged_at", "source_system",
     "source_ref", "answers", "priority", "labels", "vote_count", "similar_count",
+    "merged_into_id", "root_id", "merged_at",
 )  # fmt: skip
+VOTE_COLUMNS = ("request_id", "person_id", "case", "title", "created_at")
 PROMISE_COLUMNS = (
     "request_id", "kind", "days", "started_at", "due_at", "paused_at", "waited_seconds", "met_at",
 )  # fmt: skip
@@ -70,6 +72,10 @@ class Row:
     submitted_at: datetime
     changed_at: datetime
     promises: list[Promised]
+    voters: set[int] = field(default_factory=set)
+    joined: "list[Row]" = field(default_factory=list)
+    root: "Row | None" = None
+    merged_at: datetime | None = None
     acknowledged_at: datetime | None = None
     status: str = "new"
     outcome: str = ""
@@ -96,6 +102,7 @@ class Ledger:
     decisions: list[tuple[Any, ...]] = field(default_factory=list)
     comments: list[tuple[Any, ...]] = field(default_factory=list)
     events: list[tuple[Any, ...]] = field(default_factory=list)
+    votes: list[tuple[Any, ...]] = field(default_factory=list)
     pm_ids: frozenset[int] = frozenset()
 
     def team_id(self, slug: str) -> int | None:
@@ -111,8 +118,9 @@ class Ledger:
 
     def next_due(self, row: Row) -> datetime | None:
         """The earliest promise still open."""
-        waiting = [self.due(row, one) for one in row.promises if one.met_at is None]
-        return min(waiting, default=None) if row.status in OPEN_STATUSES else None
+        if row.root is not None or row.status not in OPEN_STATUSES:
+            return None
+        return min((self.due(row, one) for one in row.promises if one.met_at is None), default=None)
 
     def acknowledge(self, row: Row, step: Step, actor_id: int) -> None:
         """The first word of a PM."""
@@ -162,14 +170,30 @@ def write(items: Iterable[Planned], company: Company) -> int:
             _STEPS[step.kind](ledger, ledger.rows[item.number], step, actor_id)
     _copy("planning_decision", DECISION_COLUMNS, ledger.decisions)
     _copy("intake_request", REQUEST_COLUMNS, map(ledger_row(ledger), ledger.rows.values()))
+    _copy("intake_vote", VOTE_COLUMNS, ledger.votes)
     _copy("intake_promise", PROMISE_COLUMNS, _promises(ledger))
     _copy("intake_comment", COMMENT_COLUMNS, ledger.comments)
     _copy("activity_event", EVENT_COLUMNS, ledger.events)
     index_many(
-        Found(REQUEST_KIND, row.pk, row.item.title, row.item.problem, None, row.submitted_at)
+        Found(
+            REQUEST_KIND,
+            row.pk,
+            row.item.title,
+            row.item.problem,
+            row.root.pk if row.root else None,
+            row.submitted_at,
+        )
         for row in ledger.rows.values()
     )
     return len(ledger.events)
+
+
+def vote_count(row: Row) -> int:
+    """People behind it and what joined it, besides its requester."""
+    people = set(row.voters)
+    for other in row.joined:
+        people |= other.voters | {other.requester_id}
+    return len(people - {row.requester_id})
 
 
 def _promises(ledger: Ledger) -> Iterable[tuple[Any, ...]]:
@@ -190,7 +214,7 @@ def _reserve_ids(table: str, count: int) -> int:
 
 
 def _copy(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    names = ", ".join(columns)
+    names = ", ".join(f'"{column}"' for column in columns)
     with (
         connection.cursor() as cursor,
         cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy,
@@ -210,7 +234,8 @@ def ledger_row(ledger: Ledger) -> Any:
             row.owner_id, row.status, row.outcome, row.decision_id, row.submitted_at,
             row.triaged_at, row.decided_at, row.shipped_at, row.asked_at, row.asked_by_id,
             ledger.next_due(row), row.changed_at, "web", item.key, row.submitted_at,
-            row.acknowledged_at, "", "", "{}", "normal", [], 0, 0,
+            row.acknowledged_at, "", "", "{}", "normal", [], vote_count(row), 0,
+            row.root.pk if row.root else None, row.root.pk if row.root else None, row.merged_at,
         )  # fmt: skip
 
     return columns
@@ -292,6 +317,23 @@ def _comment(ledger: Ledger, row: Row, step: Step, actor_id: int) -> None:
     ledger.record("request.commented", row, actor_id, step.at, {"comment": pk})
 
 
+def _vote(ledger: Ledger, row: Row, step: Step, actor_id: int) -> None:
+    row.voters.add(actor_id)
+    ledger.votes.append((row.pk, actor_id, step.text, "", step.at))
+    ledger.record("request.voted", row, actor_id, step.at, {"person": actor_id})
+
+
+def _merge(ledger: Ledger, row: Row, step: Step, actor_id: int) -> None:
+    assert step.into is not None
+    top = ledger.rows[step.into.number]
+    row.root, row.merged_at, row.changed_at = top, step.at, step.at
+    top.changed_at = step.at
+    top.joined.append(row)
+    ledger.record("request.merged", row, actor_id, step.at, {"into": top.pk})
+    ledger.acknowledge(row, step, actor_id)
+    meet(row, step.at, "triage", "first_answer")
+
+
 def _decide(ledger: Ledger, row: Row, step: Step, actor_id: int) -> None:
     ledger.acknowledge(row, step, actor_id)
     pk, number = ledger.next_decision, ledger.next_decision_number
@@ -311,7 +353,8 @@ def _decide(ledger: Ledger, row: Row, step: Step, actor_id: int) -> None:
     row.triaged_at = row.triaged_at or step.at
     row.owner_id = row.owner_id or actor_id
     row.asked_at = row.asked_by_id = None
-    meet(row, step.at, *_DAYS)
+    for one in (row, *row.joined):
+        meet(one, step.at, *_DAYS)
     ledger.record("request.decided", row, actor_id, step.at, {**data, "decision": pk})
 
 
@@ -326,6 +369,8 @@ _SAID = ("ask", "answer", "comment")
 _STEPS = {
     "triage": _triage,
     "reassign": _triage,
+    "vote": _vote,
+    "merge": _merge,
     "ask": _ask,
     "answer": _answer,
     "comment": _comment,

@@ -14,7 +14,7 @@ from intake.models import Request
 
 # The newest requests and those of the cast are lived through by the services; what is older is
 # copied, or the first start would take half a minute.
-LIVED_REQUESTS = 80
+LIVED_REQUESTS = 20
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from hub.demo.stories import (
     STORIES,
     TAILS,
     TALKS,
+    VOICES,
     Story,
 )
 
@@ -43,7 +44,7 @@ OUTCOMES = ("do", "do", "do", "do", "do", "later", "later", "no", "no", "no")
 class Step:
     """One thing someone did to a request."""
 
-    kind: str  # submit, triage, reassign, ask, answer, comment, decide, ship
+    kind: str  # submit, triage, reassign, ask, answer, comment, vote, merge, decide, ship
     at: datetime
     actor: int  # index into Plan.people
     text: str = ""
@@ -51,6 +52,7 @@ class Step:
     owner: int | None = None
     outcome: str = ""
     key: UUID | None = None
+    into: "Planned | None" = None
 
 
 @dataclass(slots=True)
@@ -67,6 +69,11 @@ class Planned:
     team: str
     needed_on: date | None
     steps: list[Step] = field(default_factory=list)
+    story: int = -1
+
+    def when(self, kind: str) -> datetime | None:
+        """When the first step of a kind happened."""
+        return next((step.at for step in self.steps if step.kind == kind), None)
 
     @property
     def submitted_at(self) -> datetime:
@@ -204,8 +211,54 @@ def draw(now: datetime, scale: int = 1) -> Plan:
         if sent < local_now:
             requests.append(_draw_one(number, sent, local_now, begin, cast, chance))
     requests += _cast_requests(local_now, cast)
+    _join(requests)
+    _support(requests, now, cast)
+    for item in requests:
+        _give_keys(item)
     requests.sort(key=lambda item: (item.submitted_at, item.number))
     return Plan(now, people, requests)
+
+
+# Of the needs that come up again while an earlier one still waits, so many are merged.
+MERGED_SHARE = 0.35
+
+
+def _join(requests: list[Planned]) -> None:
+    """Let a need that is told again join the earlier request that still waits for its decision."""
+    chance = random.Random(SEED + 1)
+    waiting: dict[int, Planned] = {}
+    for item in sorted(requests, key=lambda one: (one.submitted_at, one.number)):
+        read = next((step for step in item.steps if step.kind == "triage"), None)
+        if item.story < 0 or item.visibility != "company" or read is None:
+            continue
+        target = waiting.get(item.story)
+        decided = target.when("decide") if target else None
+        known = target is not None and (decided is None or decided > read.at)
+        if target and known and target.when("triage") < read.at and chance.random() < MERGED_SHARE:  # type: ignore[operator]
+            before = [step for step in item.steps if step.at < read.at]
+            # A question that is open then would wait for ever.
+            before = [step for step in before if step.kind not in ("ask", "answer")]
+            item.steps = [*before, Step("merge", read.at, read.actor, into=target)]
+        elif not known:
+            waiting[item.story] = item
+
+
+def _support(requests: list[Planned], now: datetime, cast: Cast) -> None:
+    """Voices of others; the needs that many share get many."""
+    chance = random.Random(SEED + 2)
+    for item in requests:
+        count = min(int(chance.expovariate(1 / 2.6)), 24)
+        end = item.when("merge") or item.when("decide") or now
+        span = (end - item.submitted_at).total_seconds() - 120
+        requester = item.steps[0].actor
+        if item.visibility != "company" or span <= 0 or not count:
+            continue
+        for who in chance.sample(cast.askers, min(count, len(cast.askers))):
+            at = item.submitted_at + timedelta(seconds=60 + span * chance.random() ** 1.5)
+            case = chance.choice(VOICES) if chance.random() < 0.3 else ""
+            if who != requester:
+                item.steps.append(Step("vote", at, who, case))
+        item.steps.sort(key=lambda step: step.at)
 
 
 def first_key() -> UUID:
@@ -241,7 +294,9 @@ def _draw_one(
         needed_on=(later(sent, chance.randrange(20, 70))).date() if chance.random() < 0.1 else None,
     )
     item.steps = _life(item, story, words, requester, sent, now, begin, cast, chance)
-    _give_keys(item)
+    item.story = STORIES.index(story)
+    for step in item.steps:
+        step.at = aware(step.at)
     return item
 
 
@@ -336,7 +391,6 @@ def _chatter(
 
 def _give_keys(item: Planned) -> None:
     for index, step in enumerate(item.steps):
-        step.at = aware(step.at)
         step.key = uuid5(item.key, str(index))
 
 
@@ -361,7 +415,8 @@ def _cast_requests(now: datetime, cast: Cast) -> list[Planned]:
             "company", steps[0].team or team, None, list(steps),
         )  # fmt: skip
         item.steps = sorted((step for step in steps if step.at < now), key=lambda step: step.at)
-        _give_keys(item)
+        for step in item.steps:
+            step.at = aware(step.at)
         made.append(item)
 
     def ago(days: int, hour: int = 10, minute: int = 12) -> datetime:

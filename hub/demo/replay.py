@@ -80,7 +80,25 @@ def _ship(made: Request, step: Step, company: Company) -> None:
     services.ship_request(item=made, actor=company.users[step.actor], at=step.at)
 
 
+def _vote(made: Request, step: Step, company: Company) -> None:
+    services.vote_for_request(
+        item=made, person=company.users[step.actor], case=step.text, at=step.at
+    )
+
+
+def _merge(made: Request, step: Step, company: Company) -> None:
+    assert step.into is not None
+    services.merge_requests(
+        items=[made],
+        into=Request.objects.get(submission_key=step.into.key),
+        actor=company.users[step.actor],
+        at=step.at,
+    )
+
+
 _STEPS = {
+    "vote": _vote,
+    "merge": _merge,
     "triage": _triage,
     "reassign": _triage,
     "ask": _ask,

@@ -542,3 +542,17 @@ MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
     "October", "November", "December",
 )  # fmt: skip
+
+# What people add when they vote.
+VOICES = (
+    "We have this twice a week in Support. Each time it costs two of us half an hour.",
+    "Three of my accounts asked for it in their reviews. One renews in March.",
+    "In Antwerp it is the same, only worse on Mondays.",
+    "Finance corrects the result by hand at the end of each month, about forty lines.",
+    "Our carriers ask for it in every call. They have it from two of our competitors.",
+    "I wrote a spreadsheet for it. Nine people use it by now, and it breaks each quarter.",
+    "It came up in the last five onboarding calls.",
+    "Not urgent for us, but it would save the weekly export.",
+    "We lost a bid over this in October.",
+    "The night shift works around it with paper. I have photographs.",
+)

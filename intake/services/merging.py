@@ -63,8 +63,9 @@ def merge_requests(
         before = snapshot(item)
         item.merged_into, item.root = top, top
         item.merged_at = item.changed_at = now
-        item.snoozed_until = None
-        item.save(update_fields=["merged_into", "root", "merged_at", "changed_at", "snoozed_until"])
+        item.snoozed_until = item.due_at = None
+        changed = ["merged_into", "root", "merged_at", "changed_at", "snoozed_until", "due_at"]
+        item.save(update_fields=changed)
         event = record("request.merged", item, actor=actor, at=now, data={"into": top.pk})
         before["events"] = acknowledge(item, actor, now)
         promises.meet(item, Promise.Kind.TRIAGE, Promise.Kind.FIRST_ANSWER, at=now)

@@ -12,9 +12,9 @@ from accounts.models import Membership, Team, User
 from activity.events import replaying
 from activity.models import Event, EventDispatch
 from hub.demo import bulk, company, plan, replay
-from hub.demo.load import is_loaded, load
+from hub.demo.load import LIVED_REQUESTS, is_loaded, load
 from intake import selectors
-from intake.models import Comment, Request, Status
+from intake.models import Comment, Promise, Request, Status, Vote
 from notices.models import Delivery, Notice
 from planning.models import Decision, Transition, WorkItem
 from playbook.models import Tool
@@ -77,7 +77,7 @@ def test_all_times_are_past_and_in_order(loaded):
         assert known[-1] <= NOW
     numbers = Request.objects.order_by("submitted_at").values_list("number", flat=True)
     assert Event.objects.order_by("occurred_at").first().occurred_at < NOW - timedelta(days=500)
-    assert list(numbers)[-80:] == sorted(numbers)[-80:]
+    assert list(numbers)[-LIVED_REQUESTS:] == sorted(numbers)[-LIVED_REQUESTS:]
 
 
 def test_each_login_finds_something_to_do(loaded):
@@ -193,6 +193,8 @@ def rows():
             data["comment"] = comments[data["comment"]]
         if "decision" in data:
             data["decision"] = decisions[data["decision"]]
+        if "into" in data:
+            data["into"] = numbers[data["into"]]
         about = decisions if values["subject_type"].endswith("decision") else numbers
         return {**values, "subject_id": about[values["subject_id"]], "data": data}
 
@@ -200,7 +202,22 @@ def rows():
     facts = Event.objects.filter(subject_type__in=["intake.request", "planning.decision"])
     return {
         "requests": [
-            {**plain(r), "id": 0, "decision_id": decisions.get(r["decision_id"])} for r in requests
+            {
+                **plain(r),
+                "id": 0,
+                "decision_id": decisions.get(r["decision_id"]),
+                "merged_into_id": numbers.get(r["merged_into_id"]),
+                "root_id": numbers.get(r["root_id"]),
+            }
+            for r in requests
+        ],
+        "votes": [
+            {**v, "id": 0, "request_id": numbers[v["request_id"]]}
+            for v in Vote.objects.order_by("request__number", "created_at", "person").values()
+        ],
+        "promises": [
+            {**p, "id": 0, "request_id": numbers[p["request_id"]]}
+            for p in Promise.objects.order_by("request__number", "kind").values()
         ],
         "decisions": [{**d, "id": 0} for d in Decision.objects.order_by("number").values()],
         "comments": [
@@ -217,7 +234,11 @@ def rows():
     }  # fmt: skip
 
 
-def test_copied_rows_are_the_rows_of_the_services(db, few):
+def test_copied_rows_are_the_rows_of_the_services(db, few, monkeypatch):
+    # Few needs, told often: some join an earlier request that still waits.
+    monkeypatch.setattr(plan, "STORIES", plan.STORIES[:6])
+    monkeypatch.setattr(plan, "REQUESTS", 70)
+    monkeypatch.setattr(plan, "MERGED_SHARE", 0.9)
     drawn = plan.draw(NOW)
     with replaying():
         built = company.build(drawn)
@@ -228,7 +249,8 @@ def test_copied_rows_are_the_rows_of_the_services(db, few):
             name: min(row["number"] for row in by_services[name])
             for name in ("requests", "decisions")
         }
-        Request.objects.update(decision=None)
+        assert any(row["merged_into_id"] for row in by_services["requests"])
+        Request.objects.update(decision=None, merged_into=None, root=None)
         Comment.objects.all().delete()
         Request.objects.all().delete()
         Decision.objects.all().delete()
@@ -241,7 +263,7 @@ def test_copied_rows_are_the_rows_of_the_services(db, few):
         assert len(got) == len(expected), table
         offsets = offsets_of(copied, shift)
         for one, other in zip(expected, renumbered(got, table, offsets), strict=True):
-            assert one == other
+            assert one == other, {k: (one[k], other[k]) for k in one if one[k] != other[k]}
 
 
 def rows_after(last):
@@ -271,9 +293,11 @@ def renumbered(got, table, offsets):
         if table == "requests":
             row["number"] -= by_request
             row["decision_id"] = row["decision_id"] and row["decision_id"] - by_decision
+            for name in ("merged_into_id", "root_id"):
+                row[name] = row[name] and row[name] - by_request
         elif table == "decisions":
             row["number"] -= by_decision
-        elif table == "comments":
+        elif table in ("comments", "votes", "promises"):
             row["request_id"] -= by_request
         else:
             about_decision = row["subject_type"].endswith("decision")
@@ -281,6 +305,8 @@ def renumbered(got, table, offsets):
             row["subject_id"] -= by
             prefix = "DEC" if about_decision else "REQ"
             row["subject_label"] = f"{prefix}-{row['subject_id']}"
+            if "into" in row["data"]:
+                row["data"] = {**row["data"], "into": row["data"]["into"] - by_request}
             if "decision" in row["data"]:
                 row["data"] = {**row["data"], "decision": row["data"]["decision"] - by_decision}
         yield row
