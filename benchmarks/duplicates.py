@@ -22,7 +22,7 @@ from urllib.parse import urlsplit, urlunsplit
 ROOT = Path(__file__).resolve().parent.parent
 MODES = ("full", "title", "prefix")
 # The hub's beat learns every ten minutes; here, after so many merges.
-LEARN_EVERY = 20
+LEARN_EVERY = 40
 
 
 def scratch(name: str) -> dict[str, str]:

@@ -12,15 +12,16 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> int:
-    """Run pages, then sync; the exit status says whether all of them ran."""
+    """Run pages, sync and keystrokes; the exit status says whether all of them ran."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--short", action="store_true", help="Small, to see that it works.")
-    parser.add_argument("--only", choices=["pages", "sync"], help="One of the two.")
+    parser.add_argument("--only", choices=["pages", "sync", "keystroke"], help="One of them.")
     given = parser.parse_args()
     short = ["--short"] if given.short else []
     commands = {
         "pages": [sys.executable, "-m", "benchmarks.pages", *short],
         "sync": [sys.executable, "benchmarks/sync.py", *short],
+        "keystroke": [sys.executable, "-m", "benchmarks.keystroke", *short],
     }
     failed = 0
     for name, command in commands.items():

@@ -15,6 +15,7 @@ from integrations.models import Source, SyncError, SyncRun
 from planning.selectors import work_totals
 from producthub.lib.htmx import page, see_other, wants_fragment
 from producthub.lib.tags import tag_html
+from search.selectors import engine_state
 
 OPS_ONLY = "Integrations are for Product Ops."
 RUNS_A_PAGE = 50
@@ -40,6 +41,7 @@ def _page(request: HttpRequest, *, said: str = "", trouble: str = "") -> HttpRes
     kept, unmapped = work_totals() if card.is_connected else (0, 0)
     context = {
         "cards": [card],
+        "engine": engine_state(),
         "kept": kept,
         "unmapped": unmapped,
         "runs": [_dressed(run) for run in shown],

@@ -13,8 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from django.db.models import Q
-from django.db.models.functions import Left
+from django.db import connection
 from django.utils import timezone
 
 from search import fallback, learning, node, ranking
@@ -35,10 +34,29 @@ Measure = Callable[[Sequence[int]], dict[int, float]]
 CANDIDATES = 100
 MAX_MEMBERS = 500
 SHOWN_WORDS = 6
+DAY_SECONDS = 86_400
 # Of a text that was found: where its shared words are looked for.
 WORDS_FROM = 600
 # Fewer shared words than this share of what was asked: then it was found by meaning.
 BY_MEANING_BELOW = 0.2
+
+
+_COLUMNS = """
+SELECT id, object_id, coalesce(group_id, object_id), extract(epoch FROM created_at)::float8
+FROM search_searchentry
+WHERE kind = %(kind)s AND NOT is_deleted AND object_id <> ALL(%(exclude)s::bigint[])
+    AND (%(before)s::timestamptz IS NULL OR created_at < %(before)s::timestamptz)
+"""
+_FOUND = f"{_COLUMNS} AND id = ANY(%(ids)s::bigint[])"
+_MERGED = f"""
+({_COLUMNS} AND object_id = ANY(%(roots)s::bigint[]))
+UNION ALL
+({_COLUMNS} AND group_id IS NOT NULL AND group_id = ANY(%(roots)s::bigint[])
+    ORDER BY created_at DESC LIMIT {MAX_MEMBERS})
+"""
+_TEXTS = f"""
+SELECT id, title, left(body, {WORDS_FROM}) FROM search_searchentry WHERE id = ANY(%s::bigint[])
+"""
 
 
 @dataclass(frozen=True)
@@ -153,7 +171,7 @@ def near_groups(
     for pk, (_, group_id, _) in members.items():
         groups[group_id].append(pk)
     cosines, means = _meanings(vectors, vector, groups)
-    now = at or timezone.now()
+    now = (at or timezone.now()).timestamp()
     found = []
     for group_id, entries in groups.items():
         best = max(entries, key=lambda pk: (words.get(pk, 0.0) + cosines.get(pk, 0.0), -pk))
@@ -163,7 +181,7 @@ def near_groups(
             max(cosines.get(pk, 0.0) for pk in entries),
             means.get(group_id, 0.0),
             math.log(len(entries)),
-            math.log1p(max(0.0, (now - newest).total_seconds() / 86_400)),
+            math.log1p(max(0.0, now - newest) / DAY_SECONDS),
         )
         found.append(Group(group_id, best, members[best][0], features))
     return found, vector is not None
@@ -188,24 +206,18 @@ def _by_words(
 
 def _members(
     kind: str, entry_ids: Collection[int], exclude: frozenset[int], before: datetime | None
-) -> dict[int, tuple[int, int, datetime]]:
+) -> dict[int, tuple[int, int, float]]:
     """(object, group, when it came to be) of entries and of all that are merged with them."""
     if not entry_ids:
         return {}
-    live = SearchEntry.objects.filter(kind=kind, is_deleted=False)
-    if before is not None:
-        live = live.filter(created_at__lt=before)
-    columns = ("pk", "object_id", "group_id", "created_at")
-    rows = list(live.filter(pk__in=entry_ids).values_list(*columns))
-    roots = {group or number for _, number, group, _ in rows if number not in exclude}
-    rows += live.filter(Q(object_id__in=roots) | Q(group_id__in=roots)).values_list(*columns)[
-        :MAX_MEMBERS
-    ]
-    return {
-        pk: (number, group or number, created)
-        for pk, number, group, created in rows
-        if number not in exclude
-    }
+    asked: dict[str, Any] = {"kind": kind, "before": before, "exclude": list(exclude)}
+    with connection.cursor() as cursor:
+        cursor.execute(_FOUND, {**asked, "ids": list(entry_ids)})
+        rows = cursor.fetchall()
+        roots = list({group for _, _, group, _ in rows})
+        cursor.execute(_MERGED, {**asked, "roots": roots})
+        rows += cursor.fetchall()
+    return {pk: (number, group, created) for pk, number, group, created in rows}
 
 
 def _meanings(
@@ -252,9 +264,9 @@ def _words_from_database(kind: str, title: str, body: str) -> tuple[dict[int, fl
 
 def _shared_words(text: str, entry_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
     asked = set(stems(text))
-    rows = SearchEntry.objects.filter(pk__in=entry_ids).values_list(
-        "pk", "title", Left("body", WORDS_FROM)
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_TEXTS, [list(entry_ids)])
+        rows = cursor.fetchall()
     return {pk: shared_words(f"{title}\n{body}", asked) for pk, title, body in rows}
 
 

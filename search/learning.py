@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Mod
 from django.utils import timezone
 
 from search import embedder
-from search.models import Lesson, Ranking, SearchEntry
+from search.models import Lesson, Ranking, SearchEntry, TextVector
 from search.ranking import GROUP_MEANING, MEANING, Weights, prior
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 # Below this a hub has too little to learn from.
 MIN_MERGES = 20
-# The newest merges, and as many texts that stayed alone.
+# Of merges, and of texts that stayed alone.
 MAX_LESSONS = 400
 MAX_GROUPS = 30
 # Younger texts may only be waiting for someone to merge them.
@@ -89,15 +90,16 @@ def learn(kind: str) -> bool:
         from search import fitting
     except ImportError:  # without the group `semantic` the priors hold
         return False
-    lessons = Lesson.objects.filter(entry__kind=kind, entry__is_deleted=False, model=_model())
-    rows = list(
-        lessons.order_by("entry__created_at", "entry_id").values_list("group_id", "examples")
+    merged, alone = _chosen(kind)
+    lessons = Lesson.objects.filter(
+        Q(entry__in=merged.values("pk")) | Q(entry__in=alone.values("pk")), model=_model()
     )
+    rows = list(lessons.order_by("entry_id").values_list("group_id", "examples"))
     merges = sum(1 for group_id, _ in rows if group_id is not None)
     if merges < MIN_MERGES:
         return False
     live = SearchEntry.objects.filter(kind=kind, is_deleted=False)
-    alone = live.filter(group_id__isnull=True).count()
+    all_alone = live.filter(group_id__isnull=True).count()
     all_merges = live.filter(group_id__isnull=False).count()
     learnt = {}
     for has_vectors in (True, False) if _model() else (False,):
@@ -110,7 +112,7 @@ def learn(kind: str) -> bool:
             fitted = fitting.fit(
                 examples,
                 prior(has_vectors=has_vectors),
-                alone_for_each_merge=alone / max(1, all_merges),
+                alone_for_each_merge=all_alone / max(1, all_merges),
             )
             learnt[mode(is_typed=is_typed, has_vectors=has_vectors)] = {
                 "features": list(fitted.features),
@@ -136,19 +138,30 @@ def _model() -> str:
 
 
 def _unlearnt(kind: str) -> Iterator[SearchEntry]:
+    is_same = Q(lesson__group_id=F("group_id")) | Q(
+        lesson__group_id__isnull=True, group_id__isnull=True
+    )
+    for chosen in _chosen(kind):
+        yield from chosen.exclude(is_same, lesson__model=_model()).order_by("-pk")
+
+
+def _chosen(kind: str) -> tuple[QuerySet[SearchEntry], QuerySet[SearchEntry]]:
+    """Merged entries, and those that stayed alone, that there are lessons of."""
     live = SearchEntry.objects.filter(kind=kind, is_deleted=False)
     settled = Q(created_at__lt=timezone.now() - timedelta(days=SETTLED_DAYS))
-    for wanted in (live.filter(group_id__isnull=False), live.filter(settled, group_id=None)):
-        newest = wanted.order_by("-created_at", "-pk").values("pk")[:MAX_LESSONS]
-        yield from (
-            SearchEntry.objects.filter(pk__in=newest)
-            .exclude(
-                Q(lesson__model=_model()),
-                Q(lesson__group_id=F("group_id"))
-                | Q(lesson__group_id__isnull=True, group_id__isnull=True),
-            )
-            .order_by("-created_at", "-pk")
-        )
+    return (
+        _every_few(live.filter(group_id__isnull=False)),
+        _every_few(live.filter(settled, group_id=None)),
+    )
+
+
+def _every_few(entries: QuerySet[SearchEntry]) -> QuerySet[SearchEntry]:
+    """All of them; of many every second, fourth and so on, which makes nearly no lesson useless."""
+    step = 1
+    count = entries.count()
+    while step * MAX_LESSONS < count:
+        step *= 2
+    return entries.annotate(place=Mod("pk", step)).filter(place=0)
 
 
 def _examples(entry: SearchEntry) -> dict[str, Any]:
@@ -168,7 +181,12 @@ def _example(entry: SearchEntry, title: str, body: str) -> dict[str, Any]:
     from search.services import full_text
 
     model = embedder.load()
-    vector = model.vector(full_text(title, body)) if model is not None else None
+    vector = None
+    if model is not None:
+        text = full_text(title, body)
+        is_whole = text == full_text(entry.title, entry.body)
+        vector = kept_vector(entry) if is_whole else None
+        vector = model.vector(text) if vector is None else vector
     groups, has_vectors = engine.near_groups(
         title,
         body,
@@ -199,3 +217,14 @@ def _seen(example: dict[str, Any], has_vectors: bool) -> dict[str, Any]:
     blank = {MEANING, GROUP_MEANING}
     rows = [[0.0 if n in blank else v for n, v in enumerate(row)] for row in example["rows"]]
     return {**example, "rows": rows}
+
+
+def kept_vector(entry: SearchEntry) -> Any:
+    """The vector of an entry's whole text from PostgreSQL; None when it was not made yet."""
+    from search.vectors import unpack
+
+    kept = TextVector.objects.filter(text_hash=entry.text_hash, model=embedder.VERSION).first()
+    if kept is None:
+        return None
+    scale, values = unpack(bytes(kept.vector))
+    return values.astype("float32") * scale

@@ -53,23 +53,24 @@ def written(text: str) -> Iterator[tuple[str, str]]:
 
     `offsetParent` is also `offset` and `parent`; scripts without blanks give pairs of letters.
     """
-    for match in _RUNS.finditer(text[:MAX_TEXT_LENGTH]):
-        run = match[0]
-        if len(run) > MAX_WORD_LENGTH and not _UNSPACED.search(run):
-            continue
-        if not run.isascii() and _UNSPACED.search(run):
-            yield from _pairs(run)
-            continue
-        whole = fold(run).strip("_")
-        if whole:
-            yield run, whole
-        if whole.isalpha() and (run.islower() or run.istitle() or run.isupper()):
-            continue
-        parts = _PARTS.findall(run)
-        if len(parts) > 1:
-            for part in parts:
-                if len(part) > 1:
-                    yield part, fold(part)
+    for run in _RUNS.findall(text[:MAX_TEXT_LENGTH]):
+        yield from _words_of(run)
+
+
+@lru_cache(maxsize=100_000)
+def _words_of(run: str) -> tuple[tuple[str, str], ...]:
+    if not run.isascii() and _UNSPACED.search(run):
+        return tuple(_pairs(run))
+    if len(run) > MAX_WORD_LENGTH:
+        return ()
+    whole = fold(run).strip("_")
+    found = [(run, whole)] if whole else []
+    if whole.isalpha() and (run.islower() or run.istitle() or run.isupper()):
+        return tuple(found)
+    parts = _PARTS.findall(run)
+    if len(parts) > 1:
+        found += [(part, fold(part)) for part in parts if len(part) > 1]
+    return tuple(found)
 
 
 def stems(text: str) -> list[str]:
