@@ -36,7 +36,7 @@ def made_up(count: int) -> list[tuple[str, str]]:
         w for w in VOCABULARY.read_text(encoding="utf-8").split() if w.isalpha() and len(w) > 2
     ]
     words = [word for word in words if word.isascii()]
-    dice = random.Random(7)  # noqa: S311
+    dice = random.Random(7)
     weights = [1 / (rank + 10) for rank in range(len(words))]
     found: dict[str, str] = {}
     while len(found) < count:
@@ -104,7 +104,7 @@ def keystrokes(count: int) -> list[str]:
     """What stands in the field at so many moments, no two titles alike."""
     from search.models import SearchEntry
 
-    dice = random.Random(11)  # noqa: S311
+    dice = random.Random(11)
     titles = list(SearchEntry.objects.order_by("?").values_list("title", flat=True)[:count])
     typed = []
     for title in titles:

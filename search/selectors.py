@@ -1,7 +1,6 @@
 """How the engine is doing on this machine, in plain words for the integrations page."""
 
 from dataclasses import dataclass
-from functools import partial
 
 from django.core.cache import cache
 from django.db import connection
@@ -89,9 +88,12 @@ class EngineState:
 def engine_state() -> EngineState:
     """Counts of what there is and what is still to do. Source: the tables and this node's files."""
     is_wanted = embedder.is_wanted()
-    texts, missing, learnt_merges = cache.get_or_set(
-        f"search:state:{is_wanted}", partial(_counts, is_wanted), COUNTS_KEPT_SECONDS
-    )
+    key = f"search:state:{is_wanted}"
+    counts = cache.get(key)
+    if counts is None:
+        counts = _counts(is_wanted)
+        cache.set(key, counts, COUNTS_KEPT_SECONDS)
+    texts, missing, learnt_merges = counts
     age = node.age_seconds()
     manifest = node.read_manifest()
     if not is_wanted:

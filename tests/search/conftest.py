@@ -19,8 +19,9 @@ def fresh_view(settings, tmp_path):
 
 
 @pytest.fixture
-def with_model(settings):
-    """Vectors are switched on; left out where the group `semantic` is not installed."""
+def with_model(settings, monkeypatch):
+    """Vectors are switched on, made when a test says so; left out without the group `semantic`."""
+    monkeypatch.setattr(services, "ask_for_vectors", lambda: None)
     settings.SEARCH_VECTORS = True
     if not embedder.is_wanted():
         pytest.skip("requirements/semantic.txt is not installed")
