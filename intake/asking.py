@@ -1,13 +1,15 @@
 """Which forms people are offered, and what a request's answers say."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from accounts.models import Team, User
 from accounts.permissions import is_product_ops
 from intake import questions
-from intake.models import Customer, FieldType, IntakeForm, Kind, Request
+from intake.models import Customer, Draft, FieldType, IntakeForm, Kind, MapsTo, Request
 
 # Words that tell a kind: a person who chose another form is asked whether it is the right one.
 _TELLING: dict[str, frozenset[str]] = {
@@ -55,6 +57,37 @@ def better_form(chosen: IntakeForm, forms: Sequence[IntakeForm], title: str) -> 
     if not scores[best] or best == chosen.kind:
         return None
     return next((form for form in forms if form.kind == best and form.is_active), None)
+
+
+@dataclass(frozen=True)
+class MyDraft:
+    """One draft in a list."""
+
+    key: uuid.UUID
+    title: str
+    form: str
+    saved_at: datetime
+
+
+def my_drafts(user: User, *, but: uuid.UUID | None = None, limit: int = 5) -> list[MyDraft]:
+    """What a person has begun and not sent, last touched first."""
+    found = (
+        Draft.objects.filter(person=user, state__in=[Draft.State.OPEN, Draft.State.ABANDONED])
+        .exclude(data={})
+        .select_related("form", "version")
+        .order_by("-saved_at", "-id")
+    )
+    return [
+        MyDraft(draft.key, part_of(draft, MapsTo.TITLE), draft.form.name, draft.saved_at)
+        for draft in (found.exclude(key=but) if but else found)[:limit]
+    ]
+
+
+def part_of(draft: Draft, part: str) -> str:
+    """What a draft says for one part of the request."""
+    asked = questions.read(draft.version.questions) if draft.version else ()
+    key = next((one.key for one in asked if one.maps_to == part), "")
+    return ", ".join(questions.as_texts(draft.data.get(key)))
 
 
 @dataclass(frozen=True)

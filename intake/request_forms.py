@@ -372,15 +372,20 @@ def _line(question: Question) -> forms.Field:
         max_length=TITLE_LENGTH if is_title else LINE_LENGTH, error_messages={"max_length": words}
     )
     if is_title:
-        field.widget.attrs["autocomplete"] = "off"
+        field.widget.attrs.update({"autocomplete": "off", "data-similar": ""})
     return field
 
 
 def _text(question: Question) -> forms.Field:
-    rows = 5 if question.maps_to == MapsTo.PROBLEM else 3
-    return forms.CharField(
-        max_length=PROBLEM_LENGTH, widget=TextArea(rows), error_messages={"max_length": TOO_LONG}
+    is_problem = question.maps_to == MapsTo.PROBLEM
+    field = forms.CharField(
+        max_length=PROBLEM_LENGTH,
+        widget=TextArea(5 if is_problem else 3),
+        error_messages={"max_length": TOO_LONG},
     )
+    if is_problem:
+        field.widget.attrs["data-similar"] = ""
+    return field
 
 
 def _choice(question: Question) -> forms.Field:

@@ -1,6 +1,7 @@
 """What follows from events about requests."""
 
 from activity.events import on
+from intake.likely import look_for
 from intake.notices import announce, confirm
 
 ANNOUNCED = (
@@ -20,5 +21,6 @@ ANNOUNCED = (
 def subscribe() -> None:
     """Called once from `ready()`."""
     on("request.submitted", confirm)
+    on("request.submitted", look_for)
     for kind in ANNOUNCED:
         on(kind, announce)

@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from intake.views import mine, new, request, triage
+from intake.views import drafting, mine, new, request, triage
 
 app_name = "intake"
 urlpatterns = [
@@ -8,6 +8,13 @@ urlpatterns = [
     path("requests/new/", new.request_new, name="request-new"),
     path("requests/suggest/people/", new.suggest_people, name="suggest-people"),
     path("requests/suggest/customers/", new.suggest_customers, name="suggest-customers"),
+    path("requests/similar/", drafting.request_similar, name="request-similar"),
+    path("requests/drafts/save/", drafting.draft_save, name="draft-save"),
+    path("requests/drafts/join/", drafting.draft_join, name="draft-join"),
+    path("requests/drafts/dismiss/", drafting.draft_dismiss, name="draft-dismiss"),
+    path("requests/drafts/<uuid:key>/open/<int:number>/", drafting.draft_open, name="draft-open"),
+    path("requests/drafts/<uuid:key>/back/", drafting.draft_back, name="draft-back"),
+    path("requests/drafts/<uuid:key>/discard/", drafting.draft_discard, name="draft-discard"),
     path("requests/mine/", mine.request_mine, name="request-mine"),
     # --- end of asking
     re_path(r"^requests/(?:REQ|req|Req)-(?P<number>\d{1,9})/?$", request.request_by_reference),

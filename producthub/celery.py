@@ -76,4 +76,10 @@ SCHEDULES: dict[str, tuple[str, int, str]] = {
         600,
         "Folds new events into the measures and their headline figures.",
     ),
+    # Every hour: count drafts that were left behind.
+    "Abandon idle drafts": (
+        "intake.tasks.abandon_drafts",
+        3600,
+        "Counts drafts as left behind that nobody touched for a day; their words stay.",
+    ),
 }

@@ -1,45 +1,142 @@
 """A new request: choose the form, answer its questions, send it."""
 
+import uuid
+from dataclasses import replace
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpResponse, QueryDict
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.crypto import get_random_string
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.http import SignedInRequest
 from accounts.models import User
 from accounts.services import guest_for
 from intake import asking, questions, services
-from intake.models import Customer, FormVersion, IntakeForm
+from intake.models import Customer, Draft, FormVersion, IntakeForm
 from intake.request_forms import VersionForm, form_class
+from intake.suggestions import ASK_FIRST_CONFIDENCE, Suggestions, suggestions_for
 from intake.views.acting import said_and_gone
-from producthub.lib.htmx import page
+from intake.views.writing import Writing, as_key, writing
+from producthub.lib.htmx import page, see_other
 from producthub.lib.input import whole_number
 
 SUGGESTED_NAMES = 8
+EMPTY: tuple[str, str, dict[str, Any]] = ("intake/new.html", "intake/_asking.html", {"forms": []})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def request_new(request: SignedInRequest) -> HttpResponse:
     """The form; what was typed stays when something needs a change or another form is chosen."""
-    asked = request.POST if request.method == "POST" else request.GET
-    slug = asked.get("form", "")
+    if request.method != "POST":
+        return _opened(request)
+    work = writing(request)
+    if work is None:
+        return page(request, *EMPTY)
+    if "switch" in request.POST:
+        return _show(request, work.forms, work.chosen, _switched(work))
+    if "draft" in request.POST or "overwrite" in request.POST:
+        return _kept(request, work)
+    if "check" in request.POST:
+        return _show(request, work.forms, work.chosen, _unchecked(work), found=_look(work))
+    return _sent(request, work)
+
+
+def _opened(request: SignedInRequest) -> HttpResponse:
+    """An empty form, one that the address fills in, or a draft where it was left."""
+    asked = request.GET
+    draft = _draft(request.user, asked.get("draft", ""))
+    slug = draft.form.slug if draft else asked.get("form", "")
     forms = asking.offered_forms(request.user, also=slug)
     chosen = asking.form_for(forms, slug=slug, kind=asked.get("kind", ""))
     if chosen is None:
-        return page(request, "intake/new.html", "intake/_asking.html", {"forms": []})
-    if request.method != "POST":
-        form = _filled(chosen, request.GET)
-        return _show(request, forms, chosen, form)
-    if "switch" in request.POST:
-        return _show(request, forms, chosen, _switched(request.POST, chosen))
-    version = _version(request.POST, chosen)
-    form = form_class(version)(request.POST)
+        return page(request, *EMPTY)
+    if draft is None:
+        return _show(request, forms, chosen, _filled(chosen, asked))
+    if draft.state in (Draft.State.SENT, Draft.State.JOINED) and draft.request is not None:
+        return see_other(draft.request)
+    assert chosen.version is not None
+    made = form_class(chosen.version)
+    before = questions.read(draft.version.questions) if draft.version else ()
+    form = made(initial=_initial(made, questions.carried(before, made.questions, draft.data)))
+    form.initial["submission_key"] = draft.key
+    return _show(request, forms, chosen, form, draft=draft)
+
+
+def _draft(user: User, text: str) -> Draft | None:
+    """The draft that the address names: one's own, else 404."""
+    if not text:
+        return None
+    if (key := as_key(text)) is None:
+        return None
+    found = Draft.objects.select_related("form", "version", "request")
+    return get_object_or_404(found, key=key, person=user)
+
+
+def _sent(request: SignedInRequest, work: Writing) -> HttpResponse:
+    form = work.form()
     if form.is_valid() and (person := _whose(request.user, form)):
-        item = _send(request.user, person, chosen, version, form)
+        if request.POST.get("send") != "anyway" and (found := _first_look(work)):
+            return _show(
+                request, work.forms, work.chosen, form, found=found, first=True, draft=work.kept()
+            )
+        try:
+            item = _send(work, person, form)
+        except services.RequestError as error:
+            form.add_error(None, str(error))
+            return _show(request, work.forms, work.chosen, form, status=409)
         return said_and_gone(request, f"Request sent. Its number is {item.reference}.", to=item)
-    return _show(request, forms, chosen, form, status=422)
+    return _show(request, work.forms, work.chosen, form, status=422)
+
+
+def _look(work: Writing) -> Suggestions:
+    """What is there already, for readers without scripts; counted as shown."""
+    draft = work.kept()
+    found = suggestions_for(
+        work.person,
+        title=work.title,
+        body=work.problem,
+        dismissed=draft.dismissed if draft else (),
+    )
+    if draft is not None:
+        services.note_shown(draft=draft, ids=found.ids)
+    return found
+
+
+def _first_look(work: Writing) -> Suggestions | None:
+    """Likely duplicates that this person has not been shown, asked about once before sending."""
+    draft = Draft.objects.filter(key=work.key, person=work.person).first()
+    if draft is not None and draft.state == Draft.State.SENT:
+        return None
+    found = suggestions_for(
+        work.person,
+        title=work.title,
+        body=work.problem,
+        dismissed=draft.dismissed if draft else (),
+    )
+    sure = found.rows and found.confidence >= ASK_FIRST_CONFIDENCE and not found.rows[0].is_mine
+    if not sure or (draft is not None and found.rows[0].item.pk in draft.shown):
+        return None
+    if (kept := work.kept()) is not None:
+        services.note_shown(draft=kept, ids=found.ids)
+    return found
+
+
+def _kept(request: SignedInRequest, work: Writing) -> HttpResponse:
+    """Save as a draft, by its button."""
+    try:
+        draft = work.save(overwrite="overwrite" in request.POST)
+    except services.RequestError as error:
+        form = _unchecked(work)
+        return _show(request, work.forms, work.chosen, form, status=409, refused=str(error))
+    if draft is None:
+        messages.info(request, "There is nothing to save yet.")
+        return see_other(f"{reverse('intake:request-new')}?form={work.chosen.slug}")
+    messages.success(request, "Draft saved. It waits under My requests.")
+    return see_other(f"{reverse('intake:request-new')}?draft={draft.key}")
 
 
 def _show(
@@ -48,61 +145,93 @@ def _show(
     chosen: IntakeForm,
     form: VersionForm,
     *,
+    draft: Draft | None = None,
+    found: Suggestions | None = None,
+    first: bool = False,
+    refused: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    context = {
+    key = as_key(form["submission_key"].value()) or uuid.uuid4()
+    context: dict[str, Any] = {
         "forms": forms,
         "chosen": chosen,
         "form": form,
         "version": form.version_id,
-        "title": form[_title_key(form)].value() or "",
+        "key": key,
+        "draft": draft,
+        "saved": services.stamp(draft) if draft else request.POST.get("saved", ""),
+        "tab": request.POST.get("tab", "")[:40] or get_random_string(12),
+        "found": found,
+        "has_title": bool(request.method == "POST" and found is not None),
+        "ids": "-".join(str(pk) for pk in found.ids) if found else "",
+        "first": first,
+        "refused": refused,
+        "others": (
+            asking.my_drafts(request.user, but=draft.key if draft else None)
+            if request.method != "POST"
+            else []
+        ),
     }
     return page(request, "intake/new.html", "intake/_asking.html", context, status=status)
-
-
-def _title_key(form: VersionForm) -> str:
-    return next(one.key for one in form.questions if one.maps_to == "title")
 
 
 def _filled(chosen: IntakeForm, query: QueryDict) -> VersionForm:
     """The empty form, with what the address brings along."""
     assert chosen.version is not None
     made = form_class(chosen.version)
-    initial: dict[str, Any] = {}
+    typed: dict[str, list[str]] = {}
     for question in made.questions:
         # “title” and “problem” mean those parts of a request, whatever a form calls them.
         name = question.key if question.key in query else question.maps_to
-        if name in query:
-            several = question.type == "multi"
-            initial[question.key] = query.getlist(name) if several else query[name]
-    return made(initial=initial)
+        if name and name in query:
+            typed[question.key] = query.getlist(name)
+    return made(initial=_initial(made, typed))
 
 
-def _version(posted: QueryDict, chosen: IntakeForm) -> FormVersion:
-    """The version that the person answered: theirs, though a newer one is out by now."""
-    assert chosen.version is not None
-    number = whole_number(posted.get("version", ""), digits=18)
-    if number is None or number == chosen.version_id:
-        return chosen.version
-    return chosen.versions.filter(pk=number).first() or chosen.version
+def _initial(made: type[VersionForm], typed: dict[str, Any]) -> dict[str, Any]:
+    """Typed values as a form's initial ones: lists where several can be chosen."""
+    several = {question.key for question in made.questions if question.type == "multi"}
+    return {
+        name: values if name in several else values[-1]
+        for name, values in typed.items()
+        if isinstance(values, list) and values
+    }
 
 
-def _switched(posted: QueryDict, chosen: IntakeForm) -> VersionForm:
-    """The chosen form with what was typed into another one, unchecked."""
-    assert chosen.version is not None
-    made = form_class(chosen.version)
-    number = whole_number(posted.get("version", ""), digits=18)
+def _switched(work: Writing) -> VersionForm:
+    """The chosen form with what was typed into another one, unchecked; and what was typed into
+    it before, if it was open already."""
+    assert work.chosen.version is not None
+    made = form_class(work.chosen.version)
+    number = whole_number(work.posted.get("version", ""), digits=18)
     was = FormVersion.objects.filter(pk=number).first() if number else None
     before = questions.read(was.questions) if was else ()
-    typed: dict[str, Any] = {name: posted.getlist(name) for name in posted}
-    kept = questions.carried(before, made.questions, typed)
-    initial: dict[str, Any] = {
-        name: values[-1] for name, values in kept.items() if values and name != "form"
-    }
-    for question in made.questions:
-        if question.type == "multi" and question.key in kept:
-            initial[question.key] = kept[question.key]
-    return made(initial=initial)
+    if was is not None and was.form_id != work.chosen.pk:
+        _keep_before(work, was)
+    draft = Draft.objects.filter(key=work.key, person=work.person).first()
+    kept = {name: value for name, value in (draft.data if draft else {}).items() if name[0] != "_"}
+    typed = {name: work.posted.getlist(name) for name in work.posted}
+    form = made(initial=_initial(made, questions.carried(before, made.questions, kept | typed)))
+    form.initial["submission_key"] = work.key
+    return form
+
+
+def _keep_before(work: Writing, was: FormVersion) -> None:
+    """What only the other form asks is kept in the draft, and comes back with that form."""
+    left = replace(work, version=was)
+    try:
+        left.save()
+    except (services.RequestError, PermissionDenied):
+        # Not worth a word here: what fills the same parts moves along in any case.
+        return
+
+
+def _unchecked(work: Writing) -> VersionForm:
+    """What is typed, on the same form, without a word about faults."""
+    made = form_class(work.version)
+    form = made(initial=_initial(made, dict(work.typed)))
+    form.initial["submission_key"] = work.key
+    return form
 
 
 def _whose(user: User, form: VersionForm) -> User | None:
@@ -121,21 +250,25 @@ def _whose(user: User, form: VersionForm) -> User | None:
     return person
 
 
-def _send(
-    user: User, person: User, chosen: IntakeForm, version: FormVersion, form: VersionForm
-) -> Any:
+def _send(work: Writing, person: User, form: VersionForm) -> Any:
     fields = form.request_fields()
-    fields["team"] = fields.get("team") or chosen.team
-    return services.submit_request(
-        requester=person,
-        sent_by=user,
-        kind=chosen.kind,
-        visibility=chosen.visibility,
-        submission_key=form.cleaned_data["submission_key"],
-        form_version=version,
-        answers=form.answers(),
-        **fields,
-    )
+    fields["team"] = fields.get("team") or work.chosen.team
+    fields |= {"kind": work.chosen.kind, "visibility": work.chosen.visibility}
+    key = work.key
+    if Draft.objects.filter(key=key).exclude(person=work.person).exists():
+        key = uuid.uuid4()  # somebody else's key gives nothing away
+    try:
+        return services.send_draft(
+            author=work.person,
+            requester=person,
+            key=key,
+            version=work.version,
+            typed=work.typed,
+            fields=fields,
+            answers=form.answers(),
+        )
+    except PermissionDenied as error:
+        raise services.RequestError(str(error)) from error
 
 
 @require_safe
@@ -144,7 +277,7 @@ def suggest_people(request: SignedInRequest) -> HttpResponse:
     typed = _typed(request.GET)
     found = User.objects.inside().filter(name__icontains=typed) if typed else ()
     rows = [(f"{one.name} <{one.email}>", "") for one in found[:SUGGESTED_NAMES]]
-    return _options(request, rows)
+    return render(request, "intake/_options.html", {"rows": rows})
 
 
 @require_safe
@@ -152,14 +285,11 @@ def suggest_customers(request: SignedInRequest) -> HttpResponse:
     """Names for a customer field, as options of its list."""
     typed = _typed(request.GET)
     found = Customer.objects.filter(is_active=True, name__icontains=typed) if typed else ()
-    return _options(request, [(one.name, one.segment) for one in found[:SUGGESTED_NAMES]])
+    rows = [(one.name, one.segment) for one in found[:SUGGESTED_NAMES]]
+    return render(request, "intake/_options.html", {"rows": rows})
 
 
 def _typed(query: QueryDict) -> str:
     """What is typed in the field that asks, whatever its name; from two letters on."""
     typed = next((str(value).strip() for value in query.values()), "")[:80]
     return typed if len(typed) > 1 else ""
-
-
-def _options(request: SignedInRequest, rows: list[tuple[str, str]]) -> HttpResponse:
-    return render(request, "intake/_options.html", {"rows": rows})

@@ -27,6 +27,7 @@ from intake.views.acting import (
     said_and_gone,
     visible,
 )
+from intake.views.drafting import joined_draft
 from producthub.lib.forms import HubForm
 from producthub.lib.htmx import page, see_other
 
@@ -44,9 +45,8 @@ def request_detail(request: SignedInRequest, number: int) -> HttpResponse:
         root = Request.objects.visible_to(request.user).filter(pk=item.root.pk).first()
         if root is not None:
             return redirect(f"{root.get_absolute_url()}?from={item.number}")
-    return page(
-        request, "intake/request.html", "intake/_request.html", detail_context(request, item)
-    )
+    context = detail_context(request, item) | {"joined": joined_draft(request, item)}
+    return page(request, "intake/request.html", "intake/_request.html", context)
 
 
 @require_POST

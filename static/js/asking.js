@@ -1,5 +1,6 @@
-/* The new request: questions come and go with earlier answers. Without this all of them show,
-   each with its condition in words, and the server passes over what does not apply. */
+/* The new request: questions come and go with earlier answers, and what is typed is kept.
+   Without this all questions show, each with its condition in words, the server passes over what
+   does not apply, and a button saves. */
 (function () {
   "use strict";
   const doc = document;
@@ -29,7 +30,6 @@
       section.hidden = parts.length > 0 && parts.every(function (part) { return part.hidden; });
     });
   }
-
   function all() { doc.querySelectorAll("form[data-asking]").forEach(arrange); }
   doc.addEventListener("change", function (event) {
     const form = event.target.closest("form[data-asking]");
@@ -37,4 +37,46 @@
   });
   doc.addEventListener("htmx:afterSettle", all);
   all();
+
+  /* Which fields were touched, and which last: said with every save. */
+  let unsaved = false;
+  function note(event) {
+    const form = event.target.closest && event.target.closest("form[data-asking]");
+    const name = event.target.name;
+    if (!form || !name || event.target.type === "hidden" || name === "form") return;
+    form.elements.field.value = name;
+    const touched = form.elements.touched;
+    const seen = touched.value ? touched.value.split(",") : [];
+    if (!seen.includes(name)) touched.value = seen.concat(name).join(",");
+    unsaved = true;
+  }
+  doc.addEventListener("input", note);
+  doc.addEventListener("change", note);
+
+  /* A page that is left in the middle of a word is saved on its way out. */
+  doc.addEventListener("htmx:afterRequest", function (event) {
+    if (event.target.hasAttribute("data-autosave") && event.detail.successful) unsaved = false;
+  });
+  doc.addEventListener("submit", function () { unsaved = false; });
+  doc.addEventListener("visibilitychange", function () {
+    const form = doc.querySelector("form[data-asking]");
+    const saver = form && form.querySelector("[data-autosave]");
+    if (!saver || !unsaved || doc.visibilityState !== "hidden") return;
+    const data = new FormData(form);
+    Array.from(data.entries()).forEach(function (pair) {
+      if (pair[1] instanceof File) data.delete(pair[0]);
+    });
+    navigator.sendBeacon(saver.getAttribute("hx-post"), data);
+    unsaved = false;
+  });
+
+  /* An ended session must not carry the page away with what is typed: say it instead. */
+  doc.addEventListener("htmx:beforeOnLoad", function (event) {
+    const from = event.detail.elt;
+    if (!from.closest || !from.closest("#request-form, #similar")) return;
+    if (!event.detail.xhr.getResponseHeader("HX-Redirect")) return;
+    event.preventDefault();
+    const box = doc.getElementById("signed-out");
+    if (box) box.hidden = false;
+  });
 })();
