@@ -4,6 +4,7 @@ import structlog
 from celery import shared_task
 
 from intake import likely, services
+from intake.services import importing
 
 log = structlog.get_logger(__name__)
 
@@ -19,3 +20,16 @@ def abandon_drafts() -> None:
     """Count drafts as left behind that nobody touched for a day."""
     done = services.abandon_idle_drafts()
     log.info("drafts_abandoned", drafts=done)
+
+
+@shared_task(acks_late=True)
+def work_on_import(run_id: int) -> None:
+    """Try, bring in or take back a file; a killed worker's run goes on where it stopped."""
+    importing.work(run_id)
+
+
+@shared_task
+def resume_imports() -> None:
+    """Take up what a dead worker left."""
+    for run_id in importing.stalled_runs():
+        importing.work(run_id)

@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from intake.views import drafting, mine, new, request, triage
+from intake.views import drafting, imports, mine, new, request, triage
 
 app_name = "intake"
 urlpatterns = [
@@ -34,6 +34,11 @@ urlpatterns = [
     path("requests/<int:number>/edit/", request.request_edit, name="request-edit"),
     path("requests/<int:number>/before/", request.request_revisions, name="request-revisions"),
     path("requests/<int:number>/unmerge/", request.request_unmerge, name="request-unmerge"),
+    # files
+    path("requests/import/", imports.import_new, name="import-new"),
+    path("requests/import/<int:pk>/", imports.import_detail, name="import"),
+    path("requests/import/<int:pk>/act/", imports.import_act, name="import-act"),
+    path("requests/import/<int:pk>/report.csv", imports.import_report, name="import-report"),
     # the queue
     path("triage/", triage.triage, name="triage"),
 ]

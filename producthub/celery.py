@@ -40,6 +40,12 @@ SCHEDULES: dict[str, tuple[str, int, str]] = {
         60,
         "Hands out events whose handlers did not finish, for example after a crash.",
     ),
+    # Every 2 minutes: go on with files that a dead worker left.
+    "Resume imports": (
+        "intake.tasks.resume_imports",
+        120,
+        "Goes on with files whose import stopped, for example after a crash.",
+    ),
     # Every minute: send mails that were left behind.
     "Send waiting mails": (
         "notices.tasks.send_waiting_mails",

@@ -53,13 +53,25 @@ class ImportRun(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
     created_at = models.DateTimeField(default=timezone.now)
+    touched_at = models.DateTimeField(default=timezone.now, help_text="Last sign of its worker.")
     finished_at = models.DateTimeField(null=True, blank=True)
+    done_at = models.DateTimeField(null=True, blank=True, help_text="When all was brought in.")
 
     class Meta:
         ordering = ["-created_at", "-id"]
 
     def __str__(self) -> str:
         return self.file_name
+
+    @property
+    def is_working(self) -> bool:
+        """A worker has it in hand."""
+        return self.state in (self.State.TRYING, self.State.RUNNING, self.State.UNDOING)
+
+    @property
+    def percent(self) -> int:
+        """How far the worker is."""
+        return min(100, 100 * self.done_rows // max(1, self.rows))
 
     @property
     def reference(self) -> str:

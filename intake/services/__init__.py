@@ -43,7 +43,6 @@ from intake.services.requests import (
     triage_request,
     wake_request,
 )
-from intake.services.saved_views import NameTaken, remove_view, rename_view, save_view
 from intake.services.undo import UNDO_SECONDS, undo_action, window
 from intake.services.voting import (
     follow_request,
@@ -66,7 +65,6 @@ __all__ = [
     "DraftEnded",
     "EditedMeanwhile",
     "FormFaults",
-    "NameTaken",
     "NothingAsked",
     "RequestError",
     "StaleDraft",
@@ -93,9 +91,6 @@ __all__ = [
     "reopen_draft",
     "save_draft",
     "send_draft",
-    "remove_view",
-    "rename_view",
-    "save_view",
     "ship_request",
     "snooze_request",
     "stamp",
