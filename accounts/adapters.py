@@ -16,8 +16,9 @@ from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
-from accounts import directory, services
+from accounts import directory, services, unsent
 from accounts.models import User
 from producthub.lib.crypto import UnreadableSecret, decrypt, encrypt
 
@@ -75,6 +76,9 @@ class AccountAdapter(DefaultAccountAdapter):
         """Keep in the session what the provider proved, now that the session is the person's."""
         if getattr(request, PROVEN_BY_PROVIDER, False):
             request.session[PROVEN_BY_PROVIDER] = True
+        if unsent.is_waiting(request, user):
+            # Before anything else, whatever page was asked for.
+            kwargs["redirect_url"] = reverse("accounts:unsent")
         return super().post_login(request, user, **kwargs)
 
     def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:

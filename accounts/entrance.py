@@ -15,6 +15,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 
+from accounts import unsent
+
 log = structlog.get_logger(__name__)
 
 TOO_MANY_TRIES_SECONDS = 300
@@ -51,6 +53,7 @@ class SignInView(LoginView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
         context["single_sign_on"] = bool(settings.OIDC_ISSUER)
+        context["is_unsent"] = unsent.is_waiting(self.request)
         return context
 
 

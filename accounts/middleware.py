@@ -7,13 +7,16 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 
-from accounts.adapters import PROVEN_BY_PROVIDER, is_second_factor_required
+from accounts import unsent
+from accounts.adapters import PROVEN_BY_PROVIDER, client_ip, is_second_factor_required
 from accounts.models import User
 from activity.usage import MODULES, note_use
+from producthub.lib.input import whole_number
 
 # Session: this person has a second factor; saves asking the database at every request.
 HAS_SECOND_FACTOR = "has_second_factor"
@@ -54,8 +57,25 @@ def _page_of(request: HttpRequest) -> str:
     return request.get_full_path() if request.method in ("GET", "HEAD") else "/"
 
 
+# What static/js/app.js sends along when a part of a page asks for itself again.
+BY_TIMER = "X-By-Timer"
+
+
+def is_by_itself(request: HttpRequest) -> bool:
+    """Whether a page asks without anyone having pressed something: by timer, while somebody
+    types, or as it is left. Browsers tell the last from a form that was sent.
+    """
+    mode = request.headers.get("Sec-Fetch-Mode", "navigate")
+    by_htmx = request.headers.get("HX-Request") == "true"
+    return BY_TIMER in request.headers or (mode != "navigate" and not by_htmx)
+
+
 class SignInRequiredMiddleware(LoginRequiredMiddleware):
-    """Django's, for htmx too: an ended session leads the page, not a part of it, to sign-in."""
+    """Django's, for htmx too: an ended session leads the page, not a part of it, to sign-in.
+
+    What was typed into a form is kept before that, see `accounts.unsent`; and what a page asks
+    for by itself never leads away from a page that someone is typing into.
+    """
 
     def process_view(
         self, request: HttpRequest, view_func: Any, view_args: Any, view_kwargs: Any
@@ -64,15 +84,60 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
         # like health checks, must answer without a database.
         if is_open(view_func):
             return None
+        if request.method == "POST":
+            # Now: looking at the user empties a session that holds no more.
+            request.former_person = unsent.former_person(request)  # type: ignore[attr-defined]
         return super().process_view(request, view_func, view_args, view_kwargs)
 
     def handle_no_permission(  # type: ignore[override]  # Django knows redirects only
         self, request: HttpRequest, view_func: Any
     ) -> HttpResponse:
+        if is_by_itself(request):
+            return HttpResponse(status=401)
+        if typed := unsent.typed_fields(request):
+            # The CSRF middleware comes first, so the token was found to fit.
+            person = getattr(request, "former_person", None)
+            cookie = unsent.keep(request, person, client_ip(request))
+            if not cookie:
+                return _show_again(request, typed)
+            door = f"{reverse('account_login')}?next={reverse('accounts:unsent')}"
+            response = move_to(request, door)
+            unsent.set_browser_cookie(response, cookie)
+            return response
         if request.headers.get("HX-Request") != "true":
             return super().handle_no_permission(request, view_func)
         query = urlencode({"next": _page_of(request)})
         return move_to(request, f"{reverse('account_login')}?{query}")
+
+
+def _show_again(request: HttpRequest, typed: list[unsent.Field]) -> HttpResponse:
+    """What could not be kept, to be copied: on a page, or over the form it stands in still."""
+    if request.headers.get("HX-Request") != "true":
+        return render(request, "accounts/unsent_copy.html", {"typed": typed}, status=401)
+    response = render(request, "accounts/_unsent_note.html", status=422)
+    response["HX-Retarget"] = "#main"
+    response["HX-Reswap"] = "afterbegin show:top"
+    return response
+
+
+class UnsentMiddleware:
+    """Names the person in the browser, and forgets a kept form once it has arrived."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        user = getattr(request, "_cached_user", None)
+        if not isinstance(user, User) or request.resolver_match is None:
+            return response
+        if request.method == "POST" and not is_open(request.resolver_match.func):
+            pk = whole_number(request.POST.get(unsent.FIELD, ""), digits=18)
+            # 422 shows the form with what was typed; after any other refusal it still waits.
+            if pk is not None and (response.status_code < 400 or response.status_code == 422):
+                unsent.forget(request, user, pk)
+        unsent.remember_person(request, response, user)
+        return response
 
 
 class TimeZoneMiddleware:
@@ -125,8 +190,6 @@ class SecondFactorMiddleware:
 
 # The search page and the palette stand in hub, but are a part of their own.
 _SEARCH_NAMES = {"hub:search", "hub:palette"}
-# What static/js/app.js sends along when a part of a page asks for itself again.
-BY_TIMER = "X-By-Timer"
 
 
 class DailyUseMiddleware:
@@ -149,7 +212,7 @@ class DailyUseMiddleware:
 
 def _module_of(request: HttpRequest) -> str:
     match = request.resolver_match
-    if match is None or BY_TIMER in request.headers or is_open(match.func):
+    if match is None or is_by_itself(request) or is_open(match.func):
         return ""
     if match.view_name in _SEARCH_NAMES:
         return "search"

@@ -270,6 +270,26 @@ class GroupMapping(models.Model):
         return self.group
 
 
+class UnsentForm(models.Model):
+    """A form that arrived after its session had ended; see `accounts.unsent`. Gone in an hour."""
+
+    key_hash = models.CharField(max_length=64, help_text="Of the key that the browser holds.")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    sealed = models.TextField(help_text="Address and fields, encrypted.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [
+            # what waits at one browser
+            models.Index(fields=["key_hash"], name="unsent_browser"),
+            # forget_old
+            models.Index(fields=["created_at"], name="unsent_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Form {self.pk}"
+
+
 ROLE_ORDER = {role: rank for rank, role in enumerate(Role.values)}
 
 

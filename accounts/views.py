@@ -5,11 +5,13 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import selectors, services
+from accounts import selectors, services, unsent
 from accounts.adapters import is_second_factor_required
 from accounts.forms import THEME_CHOICES, AccountForm, time_zone_options
+from accounts.http import SignedInRequest
 from accounts.models import Team, User
 from accounts.permissions import is_pm
 from producthub.lib.htmx import see_other
@@ -131,3 +133,19 @@ def me(request: HttpRequest) -> HttpResponse:
         "second_factor_required": is_second_factor_required(user),
     }
     return render(request, "accounts/me.html", context, status=422 if form.errors else 200)
+
+
+@never_cache
+@require_safe
+def unsent_forms(request: SignedInRequest) -> HttpResponse:
+    """What the reader sent after their session had ended, to send now or throw away."""
+    context = {"forms": unsent.waiting(request, request.user), "field": unsent.FIELD}
+    return render(request, "accounts/unsent.html", context)
+
+
+@require_POST
+def unsent_forget(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Throw one away."""
+    unsent.forget(request, request.user, pk)
+    messages.success(request, "Thrown away.")
+    return see_other("accounts:unsent" if unsent.is_waiting(request, request.user) else "hub:home")

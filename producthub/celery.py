@@ -70,6 +70,12 @@ SCHEDULES: dict[str, tuple[str, int, str]] = {
         600,
         "Weighs words and meaning by what was merged, so that likely duplicates come first.",
     ),
+    # Every 10 minutes: erase forms whose senders did not come back.
+    "Forget unsent forms": (
+        "accounts.tasks.forget_unsent_forms",
+        600,
+        "Erases what people sent after their session had ended and did not come back for.",
+    ),
     # Every day: forget vectors of texts that are gone.
     "Tidy search": (
         "search.tasks.tidy_search",

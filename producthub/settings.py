@@ -94,6 +94,7 @@ MIDDLEWARE = [
     "accounts.middleware.SecondFactorMiddleware",
     "accounts.middleware.TimeZoneMiddleware",
     "accounts.middleware.DailyUseMiddleware",
+    "accounts.middleware.UnsentMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 

@@ -22,6 +22,7 @@ from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from accounts.selectors import keepers_of_accounts
+from accounts.unsent import typed_fields
 from producthub.lib.watch import new_request_id
 
 log = structlog.get_logger(__name__)
@@ -196,8 +197,12 @@ def _theme(request: HttpRequest) -> str:
 
 @requires_csrf_token
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A stale tab or an expired session: say how to keep what was typed."""
-    return render(request, "403_csrf.html", _frame(request), status=403)
+    """A stale tab or an expired session: show what was typed, to be copied.
+
+    Never with a button that sends it: another site may have written it.
+    """
+    context = {**_frame(request), "typed": typed_fields(request)}
+    return render(request, "403_csrf.html", context, status=403)
 
 
 @requires_csrf_token

@@ -119,6 +119,8 @@
   doc.addEventListener("htmx:timeout", lost);
   doc.addEventListener("htmx:responseError", function (event) {
     if (event.detail.xhr.status >= 500) lost();
+    const out = doc.getElementById("signed-out");
+    if (event.detail.xhr.status === 401 && out && out.hidden) { out.hidden = false; say(out.textContent); }
   });
 
   /* Keys of the queue: at rest while a field has focus, and off when the reader says so. */

@@ -71,7 +71,7 @@ def test_a_stale_form_says_how_to_keep_the_text(ada):
     client.force_login(ada)
     response = client.post("/me/", {"name": "x"})
     assert response.status_code == 403
-    assert "what you typed is still there" in response.content.decode()
+    assert "What arrived stands below" in response.content.decode()
 
 
 def test_a_failure_shows_its_number_and_the_log_has_it(ada, signed_in, broken):
