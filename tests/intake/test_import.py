@@ -284,3 +284,7 @@ def test_hostile_cells_are_stored_and_shown_as_text(signed_in, opsadmin, run_on_
     assert "<script>x" not in page and "&lt;script&gt;x" in page
     assert User.objects.filter(role=Role.GUEST).count() == 0
     assert ImportRow.objects.filter(run=run).count() == len(rows)
+
+
+def test_headers_that_repeat_are_told_apart():
+    assert pure.read_table(b"a,a (2),a,\n1,2,3,4\n").columns == ["a", "a (2)", "a (3)", "Column 4"]
