@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from accounts.models import User
 from intake.models import Request
 from intake.services.groups import REQUEST_KIND
+from playbook.selectors import PageRow, answers_for
 from search.engine import Similar, similar
 
 SHOWN = 5
+DECISIONS_SHOWN = 2
+PAGES_SHOWN = 3
 # Fewer letters are no title yet.
 MIN_LETTERS = 6
 # Taken from the engine before rights and dismissals trim them.
@@ -17,6 +20,8 @@ TAKEN = 30
 CONFIDENCE_FLOOR = 0.12
 # A match this much weaker than the best one is not worth a look beside it.
 SHARE_OF_BEST = 0.45
+# So sure that the decision on the match may be the answer.
+ANSWER_CONFIDENCE = 0.3
 # So sure that a person who has not seen it is asked before a second request is made of it.
 ASK_FIRST_CONFIDENCE = 0.6
 
@@ -52,6 +57,32 @@ class Suggestions:
     def ids(self) -> list[int]:
         return [row.item.pk for row in self.rows]
 
+    @property
+    def decided(self) -> list[Request]:
+        """Requests like it whose decision may be the answer."""
+        if self.confidence < ANSWER_CONFIDENCE:
+            return []
+        return [row.item for row in self.rows if row.item.decision is not None][:DECISIONS_SHOWN]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What may answer the question before it is sent: playbook pages, and decisions."""
+
+    pages: list[PageRow]
+    decided: list[Request]
+
+    def __bool__(self) -> bool:
+        return bool(self.pages or self.decided)
+
+
+def answers_beside(user: User, found: Suggestions, *, title: str, body: str = "") -> Answers:
+    """Playbook pages that this person may read and decisions on requests that they may see."""
+    if len(title.strip()) < MIN_LETTERS:
+        return Answers([], [])
+    pages = answers_for(user, f"{title}\n{body}", PAGES_SHOWN)
+    return Answers(pages, found.decided)
+
 
 def suggestions_for(
     user: User, *, title: str, body: str = "", dismissed: Collection[int] = ()
@@ -83,7 +114,7 @@ def _visible(user: User, found: Similar, dismissed: set[int]) -> list[Suggestion
         item.pk: item
         for item in Request.objects.visible_to(user)
         .filter(pk__in=ids)
-        .select_related("team")
+        .select_related("team", "decision")
         .defer("search_vector", "problem")
     }
     rows: list[Suggestion] = []

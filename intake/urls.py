@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from intake.views import drafting, imports, mine, new, request, triage
+from intake.views import drafting, form_stats, imports, mine, new, request, triage
 
 app_name = "intake"
 urlpatterns = [
@@ -15,6 +15,9 @@ urlpatterns = [
     path("requests/drafts/<uuid:key>/open/<int:number>/", drafting.draft_open, name="draft-open"),
     path("requests/drafts/<uuid:key>/back/", drafting.draft_back, name="draft-back"),
     path("requests/drafts/<uuid:key>/discard/", drafting.draft_discard, name="draft-discard"),
+    path("requests/drafts/accept/", drafting.draft_accept, name="draft-accept"),
+    path("requests/drafts/<uuid:key>/answered/", drafting.draft_answered, name="draft-answered"),
+    path("requests/forms/", form_stats.forms, name="forms"),
     path("requests/mine/", mine.request_mine, name="request-mine"),
     # --- end of asking
     re_path(r"^requests/(?:REQ|req|Req)-(?P<number>\d{1,9})/?$", request.request_by_reference),

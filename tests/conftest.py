@@ -9,7 +9,7 @@ from django.test import Client
 from accounts.models import Role, Team, User
 from intake.models import Request
 from intake.services import decide_request, triage_request
-from tests.factories import make_membership, make_request, make_team, make_user
+from tests.factories import install_forms, make_membership, make_request, make_team, make_user
 
 # A busy machine is no failure: nothing here is a test of speed.
 hypothesis.settings.register_profile("hub", deadline=None)
@@ -20,6 +20,15 @@ hypothesis.settings.load_profile("hub")
 def empty_cache() -> None:
     """Throttles and locks must not leak from test to test."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def request_forms(request) -> None:
+    """The shipped request forms are there, also after a test that emptied the database."""
+    uses = request.node.get_closest_marker("django_db") is not None
+    if uses or {"db", "transactional_db"} & set(request.fixturenames):
+        request.getfixturevalue("db")
+        install_forms()
 
 
 @pytest.fixture(scope="session")

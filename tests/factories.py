@@ -57,7 +57,8 @@ def install_forms() -> None:
     from intake import shipped_forms
     from intake.models import FormField, FormVersion, IntakeForm
 
-    shipped_forms.install(IntakeForm, FormField, FormVersion)
+    if not IntakeForm.objects.exists():
+        shipped_forms.install(IntakeForm, FormField, FormVersion)
 
 
 def make_article(title: str = "", body: str = "", **fields: Any) -> Article:

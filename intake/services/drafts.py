@@ -217,16 +217,18 @@ def _keep_dismissed(draft: Draft, item: Request, author: User, now: datetime) ->
         dismiss_pair(one=item, other=other, actor=author, at=now)
 
 
-@transaction.atomic
 def note_shown(*, draft: Draft, ids: Collection[int], at: datetime | None = None) -> list[int]:
     """These requests were suggested; each counts once a draft. Returns those that are new."""
-    held = Draft.objects.select_for_update().get(pk=draft.pk)
-    new = [pk for pk in ids if pk not in held.shown]
-    if new:
-        held.shown = draft.shown = [*held.shown, *new]
-        held.save(update_fields=["shown"])
-        data = {"requests": new, "draft": held.pk}
-        record("suggestion.shown", held, actor=held.person, at=at, data=data)
+    if not set(ids) - set(draft.shown):
+        return []  # nearly every keystroke: nothing to lock or write
+    with transaction.atomic():
+        held = Draft.objects.select_for_update().get(pk=draft.pk)
+        new = [pk for pk in ids if pk not in held.shown]
+        if new:
+            held.shown = draft.shown = [*held.shown, *new]
+            held.save(update_fields=["shown"])
+            data = {"requests": new, "draft": held.pk}
+            record("suggestion.shown", held, actor=held.person, at=at, data=data)
     return new
 
 
@@ -277,6 +279,54 @@ def join_request(
     return top
 
 
+def note_offered(
+    *,
+    draft: Draft,
+    articles: Collection[int] = (),
+    decisions: Collection[int] = (),
+    at: datetime | None = None,
+) -> None:
+    """These pages and decisions were offered as answers; each counts once a draft."""
+    codes = [f"article:{pk}" for pk in articles] + [f"decision:{pk}" for pk in decisions]
+    if not set(codes) - set(draft.offered):
+        return
+    with transaction.atomic():
+        held = Draft.objects.select_for_update().get(pk=draft.pk)
+        new = [code for code in codes if code not in held.offered]
+        if not new:
+            return
+        held.offered = draft.offered = [*held.offered, *new][-200:]
+        held.save(update_fields=["offered"])
+        data = {
+            "articles": [pk for pk in articles if f"article:{pk}" in new],
+            "decisions": [pk for pk in decisions if f"decision:{pk}" in new],
+        }
+        record("answer.offered", held, actor=held.person, at=at, data=data)
+
+
+@transaction.atomic
+def accept_answer(*, draft: Draft, person: User, answer: str, at: datetime | None = None) -> Draft:
+    """A page or decision that was offered (`article:12`, `decision:5`) answered it: nothing is
+    sent. Repeatable. Raises RequestError for what was not offered, DraftEnded for a draft that
+    was sent, PermissionDenied for others.
+    """
+    held = _held(draft.key, person)
+    assert held is not None
+    if held.state == Draft.State.ANSWERED:
+        return held
+    if held.state not in WRITABLE:
+        raise DraftEnded(held)
+    if answer not in held.offered:
+        raise RequestError("Choose one of the answers on the page.")
+    now = at or timezone.now()
+    what, _, pk = answer.partition(":")
+    held.state, held.ended_at = Draft.State.ANSWERED, now
+    held.data = {**held.data, "_answer": answer}
+    held.save(update_fields=["state", "ended_at", "data"])
+    record("answer.accepted", held, actor=person, at=now, data={what: int(pk)})
+    return held
+
+
 @transaction.atomic
 def reopen_draft(*, draft: Draft, person: User, at: datetime | None = None) -> Draft:
     """That was not it: the vote goes, or the case that it added; the draft is open as before.
@@ -293,7 +343,9 @@ def reopen_draft(*, draft: Draft, person: User, at: datetime | None = None) -> D
     if held.state == Draft.State.JOINED and held.request is not None:
         _take_vote_back(held, person, now)
     held.state, held.request, held.ended_at, held.saved_at = Draft.State.OPEN, None, None, now
-    held.data = {name: value for name, value in held.data.items() if name != "_case"}
+    held.data = {
+        name: value for name, value in held.data.items() if name not in ("_case", "_answer")
+    }
     held.save()
     record("draft.resumed", held, actor=person, at=now, data={"form": held.form_id})
     return held

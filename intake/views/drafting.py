@@ -13,9 +13,11 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.http import SignedInRequest
 from intake import asking, services
 from intake.models import PROBLEM_LENGTH, TITLE_LENGTH, Draft, Request
-from intake.suggestions import Suggestions, suggestions_for
+from intake.suggestions import Suggestions, answers_beside, suggestions_for
 from intake.views.acting import said_and_gone
 from intake.views.writing import Writing, writing
+from playbook.models import Article
+from playbook.selectors import page_rows
 from producthub.lib.htmx import see_other, wants_fragment
 from producthub.lib.input import whole_number
 
@@ -60,9 +62,16 @@ def _panel(request: SignedInRequest, work: Writing) -> HttpResponse:
         body=work.problem[:PROBLEM_LENGTH],
         dismissed=draft.dismissed if draft else (),
     )
+    answers = answers_beside(request.user, found, title=work.title, body=work.problem)
     if draft is not None:
         services.note_shown(draft=draft, ids=found.ids)
-    return render(request, "intake/_similar.html", panel_context(work, found))
+        services.note_offered(
+            draft=draft,
+            articles=[page.pk for page in answers.pages],
+            decisions=[item.decision_id for item in answers.decided if item.decision_id],
+        )
+    context = panel_context(work, found) | {"answers": answers}
+    return render(request, "intake/_similar.html", context)
 
 
 def panel_context(work: Writing, found: Suggestions) -> dict[str, Any]:
@@ -137,6 +146,40 @@ def draft_dismiss(request: SignedInRequest) -> HttpResponse:
     if wants_fragment(request):
         return _panel(request, work)
     return see_other(f"{reverse('intake:request-new')}?draft={work.key}")
+
+
+@require_POST
+def draft_accept(request: SignedInRequest) -> HttpResponse:
+    """This answers it: nothing is sent."""
+    work = writing(request)
+    draft = _quietly_kept(work) if work else None
+    if draft is None:
+        messages.info(request, "There is nothing to answer yet.")
+        return see_other("intake:request-new")
+    try:
+        answer = request.POST.get("answer", "")
+        services.accept_answer(draft=draft, person=request.user, answer=answer)
+    except services.RequestError as error:
+        messages.error(request, str(error))
+        return see_other(f"{reverse('intake:request-new')}?draft={draft.key}")
+    return see_other(reverse("intake:draft-answered", args=[draft.key]))
+
+
+@require_safe
+def draft_answered(request: SignedInRequest, key: uuid.UUID) -> HttpResponse:
+    """Thanks, where the answer is, and the way back to the draft."""
+    draft = _mine(request, key)
+    if draft.state != Draft.State.ANSWERED:
+        return see_other(f"{reverse('intake:request-new')}?draft={key}")
+    what, _, pk = str(draft.data.get("_answer", "")).partition(":")
+    page = item = None
+    if what == "article":
+        page = next(iter(page_rows(Article.objects.visible_to(request.user).filter(pk=pk))), None)
+    elif what == "decision":
+        seen = Request.objects.visible_to(request.user).filter(decision_id=pk)
+        item = seen.select_related("decision").first()
+    context = {"draft": draft, "page": page, "item": item}
+    return render(request, "intake/answered.html", context)
 
 
 def _mine(request: SignedInRequest, key: uuid.UUID) -> Draft:

@@ -16,9 +16,15 @@ from accounts.http import SignedInRequest
 from accounts.models import User
 from accounts.services import guest_for
 from intake import asking, questions, services
-from intake.models import Customer, Draft, FormVersion, IntakeForm
+from intake.models import Customer, Draft, FormVersion, IntakeForm, MapsTo
 from intake.request_forms import VersionForm, form_class
-from intake.suggestions import ASK_FIRST_CONFIDENCE, Suggestions, suggestions_for
+from intake.suggestions import (
+    ASK_FIRST_CONFIDENCE,
+    Answers,
+    Suggestions,
+    answers_beside,
+    suggestions_for,
+)
 from intake.views.acting import said_and_gone
 from intake.views.writing import Writing, as_key, writing
 from producthub.lib.htmx import page, see_other
@@ -41,7 +47,9 @@ def request_new(request: SignedInRequest) -> HttpResponse:
     if "draft" in request.POST or "overwrite" in request.POST:
         return _kept(request, work)
     if "check" in request.POST:
-        return _show(request, work.forms, work.chosen, _unchecked(work), found=_look(work))
+        found, draft = _look(work)
+        form = _unchecked(work)
+        return _show(request, work.forms, work.chosen, form, found=found, draft=draft)
     return _sent(request, work)
 
 
@@ -92,7 +100,7 @@ def _sent(request: SignedInRequest, work: Writing) -> HttpResponse:
     return _show(request, work.forms, work.chosen, form, status=422)
 
 
-def _look(work: Writing) -> Suggestions:
+def _look(work: Writing) -> tuple[Suggestions, Draft | None]:
     """What is there already, for readers without scripts; counted as shown."""
     draft = work.kept()
     found = suggestions_for(
@@ -103,7 +111,7 @@ def _look(work: Writing) -> Suggestions:
     )
     if draft is not None:
         services.note_shown(draft=draft, ids=found.ids)
-    return found
+    return found, draft
 
 
 def _first_look(work: Writing) -> Suggestions | None:
@@ -164,6 +172,7 @@ def _show(
         "found": found,
         "has_title": bool(request.method == "POST" and found is not None),
         "ids": "-".join(str(pk) for pk in found.ids) if found else "",
+        "answers": _answers(request, draft, found),
         "first": first,
         "refused": refused,
         "others": (
@@ -173,6 +182,23 @@ def _show(
         ),
     }
     return page(request, "intake/new.html", "intake/_asking.html", context, status=status)
+
+
+def _answers(
+    request: SignedInRequest, draft: Draft | None, found: Suggestions | None
+) -> Answers | None:
+    """Pages that may answer it, for readers without scripts; counted as offered."""
+    if found is None or draft is None:
+        return None
+    title = asking.part_of(draft, MapsTo.TITLE)
+    body = asking.part_of(draft, MapsTo.PROBLEM)
+    answers = answers_beside(request.user, found, title=title, body=body)
+    services.note_offered(
+        draft=draft,
+        articles=[one.pk for one in answers.pages],
+        decisions=[item.decision_id for item in answers.decided if item.decision_id],
+    )
+    return answers
 
 
 def _filled(chosen: IntakeForm, query: QueryDict) -> VersionForm:

@@ -13,7 +13,7 @@ from activity.models import Event
 from intake import services
 from intake.models import Draft, DuplicatePair, FormVersion, IntakeForm, Request
 from intake.tasks import abandon_drafts
-from tests.factories import install_forms, make_request, make_user
+from tests.factories import make_request, make_user
 
 pytestmark = pytest.mark.django_db
 NEW = "/requests/new/"
@@ -100,7 +100,6 @@ class TestSaving:
 
     @pytest.mark.django_db(transaction=True)
     def test_two_saves_at_once_make_one_draft(self):
-        install_forms()
         person, key, barrier = make_user(), uuid.uuid4(), threading.Barrier(2)
         wanted = version()
 

@@ -50,7 +50,7 @@ class TestSuggestions:
     def test_they_show_state_votes_team_and_what_is_alike(self, ada, known, signed_in):
         services.vote_for_request(item=known, person=make_user())
         page = text(signed_in(ada).post(SIMILAR, typed(), headers={"HX-Request": "true"}))
-        assert page.lstrip().startswith('<section class="card" id="similar-list"')
+        assert page.lstrip().startswith('<div class="stack" id="similar-list"')
         assert TITLE in page and known.reference in page
         assert "1 vote" in page and "Dispatch" in page and "In triage" in page
         assert "Both say: " in page and "Add my vote" in page
