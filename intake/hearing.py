@@ -6,7 +6,7 @@ from django.db.models import Q
 
 from accounts.models import User
 from activity.models import Event
-from intake.models import Follow, Request
+from intake.models import Follow, Request, Vote
 from intake.services import groups, undo
 from intake.services.voting import mute_request
 from notices.kinds import Pace, register_kind
@@ -73,6 +73,38 @@ def still_seen(person: User, request_ids: Collection[int]) -> set[int]:
     else:
         seen = Request.objects.visible_to(person)
     return set(seen.filter(pk__in=request_ids).values_list("pk", flat=True))
+
+
+def reasons(item: Request, people: Collection[int]) -> dict[int, str]:
+    """Why each of these people hears of a request, in a few words; three queries.
+
+    Of several reasons the closest counts: who owns it, who asked, who voted, who follows.
+    """
+    members = {
+        row.pk: row
+        for row in Request.objects.filter(pk__in=groups.members_of([item.pk])).select_related(
+            "requester", "sent_by"
+        )
+    }
+    found: dict[int, str] = {}
+
+    def add(person_id: int | None, said: str, request_id: int) -> None:
+        if person_id in people and person_id is not None:
+            joined = "" if request_id == item.pk else f": {members[request_id].reference}"
+            found.setdefault(person_id, said + joined)
+
+    top = members.get(item.root_id or item.pk, item)
+    add(top.owner_id, "You own it", item.pk)
+    # The request itself before what shares its group.
+    for pk in sorted(members, key=lambda pk: (pk != item.pk, pk)):
+        row = members[pk]
+        add(row.requester_id, "You asked for it", pk)
+        add(row.sent_by_id, f"You sent it for {row.requester}"[:80], pk)
+    for model, said in ((Vote, "You voted for it"), (Follow, "You follow it")):
+        pairs = model.objects.filter(request__in=members, person__in=people)
+        for request_id, person_id in pairs.order_by("pk").values_list("request_id", "person_id"):
+            add(person_id, said, request_id)
+    return found
 
 
 def _is_undone(event: Event) -> bool:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from activity.models import Event
+from intake.hearing import reasons
 from intake.models import Comment, Follow, Request, Status
 from intake.services import groups, undo
 from intake.visibility import who_may_not_see
@@ -68,6 +69,7 @@ def announce(event: Event) -> None:
                 message=message,
                 release_at=release,
                 channel_kind=CHANNEL_KINDS.get(event.kind, "progress"),
+                whys=reasons(item, set(people)),
             )
     if told and event.kind in HEARD_KINDS and not event.data.get("internal"):
         heard = Request.objects.filter(pk__in={item.pk, item.root_id or item.pk})

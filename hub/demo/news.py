@@ -7,7 +7,7 @@ from django.db.models import F, Q
 
 from accounts.models import User
 from activity.models import Event
-from intake.hearing import SETTLES
+from intake.hearing import SETTLES, reasons
 from intake.models import Request
 from intake.notices import messages_for as messages_for
 from intake.subscribers import ANNOUNCED
@@ -51,6 +51,7 @@ def tell(items: list[Request], readers: list[User], now: datetime) -> int:
                     recipients=heard,
                     message=replace(message, by_mail=False),
                     release_at=event.occurred_at,
+                    whys=reasons(by_pk[event.subject_id], {person.pk for person in heard}),
                 )
     for event in events.order_by("pk"):
         if event.kind in SETTLES:

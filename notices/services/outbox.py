@@ -1,6 +1,6 @@
 """Write notices, and send them once each."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,12 +48,14 @@ def notify(
     message: Message,
     release_at: datetime | None = None,
     channel_kind: str = "",
+    whys: Mapping[int, str] | None = None,
 ) -> int:
     """Write one notice a person for an event and have them sent as each person wants; returns
     how many are new.
 
     Until `release_at` (aware, by default at once) a notice is neither shown nor sent, and
     `cancel` takes it back. `channel_kind` is the kind that people set their preferences by.
+    `whys` says by a person's id why they in particular hear of it, before the message's own.
     Repeating it for the same event writes nothing. People without an open account are left out.
     """
     now = timezone.now()
@@ -78,7 +80,7 @@ def notify(
                 subject_label=event.subject_label,
                 title=message.title[:200],
                 text=message.text,
-                why=message.why[:120],
+                why=((whys or {}).get(person.pk) or message.why)[:120],
                 url=message.url,
                 guest_url=message.guest_url,
                 is_action=message.is_action,

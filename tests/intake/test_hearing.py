@@ -3,17 +3,22 @@
 import pytest
 from django.core import mail
 
-from intake.hearing import mute, still_seen
+from intake.hearing import mute, reasons, still_seen
 from intake.models import Follow, Request
 from intake.services import (
     answer_question,
     ask_requester,
     comment_on_request,
     decide_request,
+    follow_request,
+    merge_requests,
+    triage_request,
+    vote_for_request,
 )
+from notices.models import Notice
 from notices.selectors import inbox_for
 from notices.services import mute_thing
-from tests.factories import make_user
+from tests.factories import make_request, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -74,3 +79,29 @@ def test_what_may_not_be_seen_any_more_is_out_of_sight(item, ada, pm, outsider):
     assert still_seen(guest, [item.pk]) == set()
     Request.objects.update(requester=guest)
     assert still_seen(guest, [item.pk]) == {item.pk}
+
+
+def test_each_hears_why(item, ada, pm, team, outsider, run_on_commit):
+    voter, follower = make_user(), make_user()
+    with run_on_commit():
+        vote_for_request(item=item, person=voter)
+        follow_request(item=item, person=voter)
+        follow_request(item=item, person=follower)
+        triage_request(item=item, actor=make_user(role="pm"), team=team, owner=pm)
+    told = Notice.objects.filter(kind="request.triaged")
+    assert dict(told.values_list("recipient_id", "why")) == {
+        ada.pk: "You asked for it",
+        pm.pk: "You own it",
+        voter.pk: "You voted for it",
+        follower.pk: "You follow it",
+    }
+
+
+def test_who_joined_from_another_request_reads_which(item, ada, pm, team):
+    other = make_request(title="The same once more", team=team)
+    merge_requests(items=[other], into=item, actor=pm)
+    item.refresh_from_db()
+    assert reasons(item, {ada.pk, other.requester_id, pm.pk}) == {
+        ada.pk: "You asked for it",
+        other.requester_id: f"You asked for it: {other.reference}",
+    }

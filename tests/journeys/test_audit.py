@@ -19,6 +19,7 @@ PAGES = {
         "/requests/{asked}/",
         "/requests/{decided}/",
         "/inbox/",
+        "/inbox/preferences/",
         "/search/?q=depot",
         "/search/?q=nothinglikeit",
         "/tools/",
