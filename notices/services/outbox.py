@@ -243,8 +243,8 @@ def _why_not(delivery: Delivery) -> str:
         return "The account is closed."
     if not channel.is_available(person):
         return f"{channel.name} does not reach this person any more."
-    if notice.done_at is not None:
-        return "It was done before it went out."
+    if notice.done_at is not None and notice.settled_by is None:
+        return "Its reader marked it as done before it went out."
     if notice not in in_sight(person, [notice]):
         return "The person may not see it any more."
     return ""
