@@ -53,7 +53,18 @@ GROUPS = (
     ),
     Group(
         "Intake",
-        (Entry("inbox", "Triage", "intake:triage", is_pm, "triage", "waiting", hot=True),),
+        (
+            Entry("inbox", "Triage", "intake:triage", is_pm, "triage", "waiting", hot=True),
+            Entry(
+                "scale",
+                "Prioritise",
+                "intake:sessions",
+                is_pm,
+                "to_score",
+                "to score",
+                also=("/scoring/",),
+            ),
+        ),
     ),
     Group("Direction", (Entry("play", "Work items", "planning:work"),)),
     Group(

@@ -5,8 +5,9 @@ class IntakeConfig(AppConfig):
     name = "intake"
 
     def ready(self) -> None:
-        from intake import frame, hearing, subscribers
+        from intake import frame, hearing, session_notices, subscribers
 
         frame.register()
         hearing.register()
         subscribers.subscribe()
+        session_notices.register()

@@ -26,6 +26,18 @@ AND (team_id IS NULL OR owner_id = %(user)s OR team_id IN ({_MY_TEAMS})
      OR NOT EXISTS ({_MY_TEAMS}))
 """
 
+# Candidates that this person is asked to score and has neither scored nor passed.
+_TO_SCORE = """
+SELECT count(*) FROM intake_scoringsession s
+JOIN intake_scoringsession_scorers p ON p.scoringsession_id = s.id AND p.user_id = %(user)s
+JOIN intake_candidate c ON c.session_id = s.id AND c.dropped_at IS NULL
+JOIN intake_request r ON r.id = c.request_id
+    AND r.status IN ('new', 'triaged') AND r.merged_into_id IS NULL
+WHERE s.stage = 'score' AND (s.closes_at IS NULL OR s.closes_at > now())
+    AND NOT EXISTS (SELECT FROM intake_score g
+                    WHERE g.candidate_id = c.id AND g.scorer_id = %(user)s)
+"""
+
 
 def _has_area(user: Any) -> bool:
     return is_pm(user) and user.role == Role.PM
@@ -42,3 +54,4 @@ def register() -> None:
     register_count("late", _LATE + _IN_MY_AREA, _has_area)
     register_count("triage_all", _WAITING, _sees_all)
     register_count("late_all", _LATE, _sees_all)
+    register_count("to_score", _TO_SCORE, is_pm)

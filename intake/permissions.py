@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from accounts.permissions import is_pm
-from intake.models import Request
+from accounts.permissions import is_pm, is_product_ops
+from intake.models import Request, ScoringSession
 
 
 def can_triage(user: Any) -> bool:
@@ -29,3 +29,19 @@ def can_answer(user: Any, item: Request) -> bool:
 def can_comment(user: Any, item: Request) -> bool:
     """Everyone who sees a request may speak."""
     return bool(user.is_active)
+
+
+# --- Scoring ---
+def can_score(user: Any) -> bool:
+    """See sessions, score, and open a session."""
+    return is_pm(user)
+
+
+def can_facilitate(user: Any, session: ScoringSession) -> bool:
+    """Reveal, run the clock, settle, close: its facilitator, or Product Ops."""
+    return is_pm(user) and (user.pk == session.facilitator_id or is_product_ops(user))
+
+
+def can_keep_models(user: Any) -> bool:
+    """Make and change scoring models."""
+    return is_product_ops(user)

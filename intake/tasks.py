@@ -4,6 +4,7 @@ import structlog
 from celery import shared_task
 
 from intake import likely, services
+from intake.models import ScoringSession
 from intake.services import importing
 
 log = structlog.get_logger(__name__)
@@ -33,3 +34,14 @@ def resume_imports() -> None:
     """Take up what a dead worker left."""
     for run_id in importing.stalled_runs():
         importing.work(run_id)
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def watch_sessions() -> None:
+    """Open scores at their closing time; remind scorers in the last hours, once."""
+    services.reveal_due_sessions()
+    running = ScoringSession.objects.filter(
+        stage=ScoringSession.Stage.SCORE, closes_at__isnull=False, reminded_at__isnull=True
+    )
+    for session in running:
+        services.remind_scorers(session=session)

@@ -1,6 +1,16 @@
 from django.urls import path, re_path
 
-from intake.views import drafting, form_stats, imports, mine, new, request, triage
+from intake.views import (
+    drafting,
+    form_stats,
+    imports,
+    mine,
+    new,
+    request,
+    scoring,
+    sessions,
+    triage,
+)
 
 app_name = "intake"
 urlpatterns = [
@@ -44,4 +54,29 @@ urlpatterns = [
     path("requests/import/<int:pk>/report.csv", imports.import_report, name="import-report"),
     # the queue
     path("triage/", triage.triage, name="triage"),
+    # --- scoring ---
+    path("prioritise/", sessions.session_list, name="sessions"),
+    path("prioritise/new/", sessions.session_new, name="session-new"),
+    path("prioritise/<int:number>/", sessions.session_detail, name="session"),
+    path("prioritise/<int:number>/move/", sessions.session_move, name="session-move"),
+    path("prioritise/<int:number>/score/<int:item>/", sessions.session_score, name="session-score"),
+    path("prioritise/<int:number>/talk/<int:item>/", sessions.session_talk, name="session-talk"),
+    path(
+        "prioritise/<int:number>/settle/<int:item>/", sessions.session_settle, name="session-settle"
+    ),
+    path(
+        "prioritise/<int:number>/decide/<int:item>/", sessions.session_decide, name="session-decide"
+    ),
+    path("prioritise/<int:number>/notes/", sessions.session_notes, name="session-notes"),
+    path("prioritise/<int:number>/agenda/", sessions.session_agenda, name="session-agenda"),
+    path("prioritise/<int:number>/people/", sessions.session_people, name="session-people"),
+    path("prioritise/<int:number>/change/", sessions.session_change, name="session-change"),
+    path("prioritise/<int:number>/progress/", sessions.session_progress, name="session-progress"),
+    path("prioritise/<int:number>/summary/", sessions.session_summary, name="session-summary"),
+    path("prioritise/<int:number>/scores.csv", sessions.session_csv, name="session-csv"),
+    path("scoring/", scoring.model_list, name="scoring-models"),
+    path("scoring/new/", scoring.model_new, name="scoring-model-new"),
+    path("scoring/<slug:slug>/", scoring.model_detail, name="scoring-model"),
+    path("scoring/<slug:slug>/edit/", scoring.model_edit, name="scoring-model-edit"),
+    path("requests/<int:number>/score/", scoring.request_score, name="request-score"),
 ]

@@ -94,4 +94,10 @@ SCHEDULES: dict[str, tuple[str, int, str]] = {
         3600,
         "Counts drafts as left behind that nobody touched for a day; their words stay.",
     ),
+    # Every minute: open the scores of sessions whose time has come, and remind who misses some.
+    "Watch scoring sessions": (
+        "intake.tasks.watch_sessions",
+        60,
+        "Opens scores at their closing time, and reminds scorers four hours before.",
+    ),
 }

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from activity.events import replaying
-from hub.demo import bulk, company, news, plan, work
+from hub.demo import bulk, company, news, plan, scoring, work
 from hub.demo.replay import replay
 from intake.models import Request
 
@@ -52,6 +52,7 @@ def load(*, now: datetime, scale: int = 1) -> Loaded:
         older, lived = split(drawn)
         bulk.write(older, built)
         made = replay(lived, built)
+        scoring.build(now)
         items = work.build(built, now, scale)
         notices = news.tell(made, company.readers(drawn, built), now)
     return Loaded(

@@ -1,11 +1,15 @@
 """Scoring: models as versioned data, sessions, blind scores."""
 
+from datetime import datetime
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Team
+from accounts.permissions import is_pm
 from intake.models.requests import Request
 
 SESSION_NUMBERS = "intake_session_numbers"
@@ -149,9 +153,20 @@ class ScoringSession(models.Model):
 
     @property
     def is_blind(self) -> bool:
-        """Scores are given without seeing those of others; ends by itself at the closing time."""
-        is_over = self.closes_at is not None and self.closes_at <= timezone.now()
+        """Scores are given without seeing those of others."""
+        return self.blind_at(timezone.now())
+
+    def blind_at(self, moment: datetime) -> bool:
+        """Whether it is blind then; it ends by itself at the closing time."""
+        is_over = self.closes_at is not None and self.closes_at <= moment
         return self.stage == self.Stage.SCORE and not is_over
+
+    @property
+    def stage_now(self) -> str:
+        """Its stage, with the scores open from the closing time on, also before the clock's own
+        task has written it down."""
+        is_due = self.stage == self.Stage.SCORE and not self.is_blind
+        return self.Stage.TALK if is_due else self.stage
 
     @property
     def is_closed(self) -> bool:
@@ -188,6 +203,25 @@ class Candidate(models.Model):
         return f"{self.request_id} in {self.session_id}"
 
 
+class ScoreQuerySet(models.QuerySet["Score"]):
+    """Blindness is decided here and nowhere else."""
+
+    def visible_to(self, user: Any) -> "ScoreQuerySet":
+        """Scores that a person may read: their own; those of others on what they scored
+        themselves ("I cannot judge this" opens nothing); everything of open sessions."""
+        if not is_pm(user):
+            return self.none()
+        session = "candidate__session__"
+        is_blind = models.Q(**{f"{session}stage": ScoringSession.Stage.SCORE}) & (
+            models.Q(**{f"{session}closes_at__isnull": True})
+            | models.Q(**{f"{session}closes_at__gt": timezone.now()})
+        )
+        mine = Score._base_manager.filter(
+            candidate=models.OuterRef("candidate"), scorer=user, value__isnull=False
+        )
+        return self.filter(~is_blind | models.Q(scorer=user) | models.Exists(mine))
+
+
 class Score(models.Model):
     """One person's judgement of one candidate; others see it after they gave theirs."""
 
@@ -208,6 +242,8 @@ class Score(models.Model):
         help_text="What it was before they saw the others' and changed it.",
     )
     saved_at = models.DateTimeField(default=timezone.now)
+
+    objects = ScoreQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]

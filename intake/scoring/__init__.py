@@ -31,6 +31,8 @@ from intake.scoring.formulas import (
     score_words,
 )
 from intake.scoring.ranking import (
+    FIRM,
+    TOP,
     Entrant,
     Firmness,
     Move,
@@ -59,6 +61,7 @@ from intake.scoring.spreads import (
 
 __all__ = [
     "APART_WORDS",
+    "FIRM",
     "KINDS",
     "Axis",
     "Criterion",
@@ -69,6 +72,7 @@ __all__ = [
     "Sensitivity",
     "Spread",
     "Step",
+    "TOP",
     "Unfit",
     "above_line",
     "axis_for",

@@ -82,7 +82,15 @@ def score(scheme: Scheme, values: Mapping[str, float]) -> float | None:
 
 def formula(scheme: Scheme) -> str:
     """The formula in words."""
-    return _formula(scheme, {one.key: one.name for one in scheme.criteria})
+    # Costs count the other way round; with numbers, that is done already.
+    inverted = scheme.method == WEIGHTED
+    return _formula(
+        scheme,
+        {
+            one.key: f"(100 − {one.name})" if inverted and one.is_cost else one.name
+            for one in scheme.criteria
+        },
+    )
 
 
 def formula_with(scheme: Scheme, values: Mapping[str, float]) -> str:

@@ -179,6 +179,17 @@
     if (preview && matchMedia("(max-width: 60rem)").matches) preview.scrollIntoView();
   });
 
+  /* Talk clock of a scoring session: the server's number, ticking. */
+  setInterval(function () {
+    const clock = doc.querySelector("[data-ends]");
+    if (!clock || doc.hidden) return;
+    const left = Math.round(Number(clock.dataset.ends) - Date.now() / 1000);
+    const size = Math.abs(left);
+    clock.textContent = Math.floor(size / 60) + ":" + String(size % 60).padStart(2, "0") +
+      (left < 0 ? " over" : " left");
+    if (left === 0) say("The time for this talk is over.");
+  }, 1000);
+
   const summary = doc.querySelector("main .summary");
   if (summary) summary.focus();
 })();

@@ -128,7 +128,7 @@ def test_the_formula_is_said_in_words_and_with_the_numbers():
     assert scoring.formula_with(RICE, values) == "1,240 × 2 × 80% ÷ 4 = 496"
     assert scoring.formula(RICE.weighted_by({"reach": 0.5})).startswith("Reach^0.5 × ")
     assert scoring.formula(WSJF) == "(Value + Urgency + Risk) ÷ Size"
-    assert scoring.formula(WEIGHTED) == "30% × Revenue + 50% × Fit + 20% × Risk"
+    assert scoring.formula(WEIGHTED) == "30% × Revenue + 50% × Fit + 20% × (100 − Risk)"
     assert (
         scoring.formula_with(WEIGHTED, {"revenue": 3, "fit": 5, "risk": 2})
         == "30% × 50 + 50% × 100 + 20% × 75 = 80"
