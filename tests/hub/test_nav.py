@@ -33,5 +33,5 @@ def test_everyone_sees_what_they_may_open(ada, pm, opsadmin, signed_in):
         seen[user.role] = {entry.name for entry in entries}
         browser = signed_in(user)
         assert {browser.get(entry.href).status_code for entry in entries} == {200}
-    assert seen["pm"] - seen["stakeholder"] == {"Triage"}
+    assert seen["pm"] - seen["stakeholder"] == {"Triage", "Prioritise"}
     assert seen["product_ops"] - seen["pm"] == {"Integrations", "Admin"}
