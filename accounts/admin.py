@@ -10,20 +10,25 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
-from accounts import services
+from accounts import calendars, services
 from accounts.models import (
     ROLES_WITH_ACCOUNT,
     Audience,
     GroupMapping,
+    Holiday,
     Membership,
     Role,
     Team,
     User,
+    WorkCalendar,
 )
 from accounts.permissions import is_admin
+from producthub.lib.periods import MONDAY_TO_FRIDAY, weekdays_in_words
+from producthub.lib.tags import count_of
 
 # Roles stand in for permission groups, the environment for single sign-on's settings, and a
 # person's own address for allauth's table of addresses.
@@ -237,6 +242,113 @@ class PersonAdmin(UserAdmin):
     @admin.action(description="Anonymise: erase name and mail for good", permissions=["change"])
     def anonymise_people(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         self._each(request, queryset, services.anonymise)
+
+
+class WorkCalendarForm(forms.ModelForm):
+    """Weekdays to tick; the country's holidays must be known."""
+
+    weekdays = forms.TypedMultipleChoiceField(
+        choices=WorkCalendar.WEEKDAYS,
+        coerce=int,
+        initial=MONDAY_TO_FRIDAY,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose a weekday."},
+    )
+
+    class Meta:
+        model = WorkCalendar
+        fields = ["name", "opens_hour", "closes_hour", "weekdays", "country", "region"]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        for name in ("country", "region"):
+            data[name] = str(data.get(name) or "").strip().upper()
+        calendars.check_place(data["country"], data["region"])
+        return data
+
+
+class HolidayInline(admin.TabularInline):
+    model = Holiday
+    extra = 1
+
+
+@admin.register(WorkCalendar)
+class WorkCalendarAdmin(admin.ModelAdmin):
+    """Working hours and holidays. Teams choose theirs; the company's counts for the others."""
+
+    form = WorkCalendarForm
+    inlines = [HolidayInline]
+    list_display = ["name", "hours", "days", "country", "region", "holiday_count", "is_default"]
+    search_fields = ["name", "country"]
+    actions = ["add_public_holidays", "make_default"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WorkCalendar]:
+        return super().get_queryset(request).annotate(holiday_number=Count("holidays"))
+
+    @admin.display(description="Hours")
+    def hours(self, obj: WorkCalendar) -> str:
+        return f"{obj.opens_hour} to {obj.closes_hour}"
+
+    @admin.display(description="Weekdays")
+    def days(self, obj: WorkCalendar) -> str:
+        return weekdays_in_words(obj.weekdays)
+
+    @admin.display(description="Holidays", ordering="holiday_number")
+    def holiday_count(self, obj: Any) -> int:
+        return int(obj.holiday_number)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # Teams without a calendar of their own would lose their hours.
+        return super().has_delete_permission(request, obj) and not (obj and obj.is_default)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        # One by one, where it is said which teams have it.
+        found = super().get_actions(request)
+        found.pop("delete_selected", None)
+        return found
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        fields = set(form.changed_data)
+        if any(formset.has_changed() for formset in formsets):
+            fields.add("holidays")
+        if fields:
+            assert isinstance(request.user, User)
+            calendars.note_change(calendar=form.instance, fields=fields, actor=request.user)
+
+    def delete_model(self, request: HttpRequest, obj: WorkCalendar) -> None:
+        assert isinstance(request.user, User)
+        calendars.note_change(calendar=obj, fields=["deleted"], actor=request.user)
+        super().delete_model(request, obj)
+
+    @admin.action(
+        description="Add the public holidays of this and next year", permissions=["change"]
+    )
+    def add_public_holidays(self, request: HttpRequest, queryset: QuerySet[WorkCalendar]) -> None:
+        assert isinstance(request.user, User)
+        year = timezone.localdate().year
+        for calendar in queryset:
+            try:
+                added = calendars.add_public_holidays(
+                    calendar=calendar, years=(year, year + 1), actor=request.user
+                )
+            except ValidationError as error:
+                self.message_user(request, error.messages[0], messages.ERROR)
+            else:
+                text = f"“{calendar}”: {count_of(added, 'holiday')} added."
+                self.message_user(request, text, messages.SUCCESS)
+
+    @admin.action(description="Make it the company's calendar", permissions=["change"])
+    def make_default(self, request: HttpRequest, queryset: QuerySet[WorkCalendar]) -> None:
+        chosen = list(queryset[:2])
+        if len(chosen) != 1:
+            self.message_user(request, "Choose one calendar.", messages.ERROR)
+            return
+        assert isinstance(request.user, User)
+        calendars.make_default(calendar=chosen[0], actor=request.user)
+        self.message_user(
+            request, f"“{chosen[0]}” is the company's calendar now.", messages.SUCCESS
+        )
 
 
 @admin.register(Team)

@@ -8,7 +8,13 @@ from accounts.models import Role, User
 
 # What Product Ops curates in admin. Events and raw records are read-only there by their admin
 # classes; accounts, sign-in and secrets stay with admins.
-CURATED = {"accounts.team", "accounts.membership", "accounts.audience"}
+CURATED = {
+    "accounts.team",
+    "accounts.membership",
+    "accounts.audience",
+    "accounts.workcalendar",
+    "accounts.holiday",
+}
 CURATED_APPS = {
     "playbook",
     "planning",

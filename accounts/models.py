@@ -6,12 +6,16 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
+
+from producthub.lib import periods
 
 
 class Role(models.TextChoices):
@@ -154,6 +158,100 @@ class Audience(models.Model):
         return self.name
 
 
+def _monday_to_friday() -> list[int]:
+    return list(periods.MONDAY_TO_FRIDAY)
+
+
+class WorkCalendar(models.Model):
+    """When people work: hours, weekdays, holidays; in the time zone of whichever team has it."""
+
+    WEEKDAYS = (
+        (0, "Monday"),
+        (1, "Tuesday"),
+        (2, "Wednesday"),
+        (3, "Thursday"),
+        (4, "Friday"),
+        (5, "Saturday"),
+        (6, "Sunday"),
+    )
+
+    name = models.CharField(max_length=80, unique=True)
+    opens_hour = models.PositiveSmallIntegerField(
+        "from",
+        default=periods.WORKDAY_STARTS_HOUR,
+        validators=[MinValueValidator(periods.EARLIEST_HOUR)],
+        help_text="Full hour, local time of the team; 4 at the earliest.",
+    )
+    closes_hour = models.PositiveSmallIntegerField(
+        "to",
+        default=periods.WORKDAY_ENDS_HOUR,
+        validators=[MaxValueValidator(periods.LATEST_HOUR)],
+        help_text="22 at the latest: clocks are put forward and back at night.",
+    )
+    weekdays = ArrayField(
+        models.PositiveSmallIntegerField(choices=WEEKDAYS), default=_monday_to_friday
+    )
+    country = models.CharField(
+        max_length=2, blank=True, help_text="Two letters, like NL: whose public holidays count."
+    )
+    region = models.CharField(
+        max_length=10, blank=True, help_text="A part of it with holidays of its own, like BY."
+    )
+    is_default = models.BooleanField(
+        "company's calendar", default=False, help_text="Counts for teams that have no other."
+    )
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(
+                    opens_hour__gte=periods.EARLIEST_HOUR,
+                    closes_hour__lte=periods.LATEST_HOUR,
+                    closes_hour__gt=models.F("opens_hour"),
+                ),
+                name="calendar_hours",
+                violation_error_message="Enter an end after the beginning, between 4 and 22.",
+            ),
+            # a week without a working day would never end a promise
+            models.CheckConstraint(
+                condition=models.Q(weekdays__len__gt=0),
+                name="calendar_has_days",
+                violation_error_message="Choose a weekday.",
+            ),
+            # the company has one
+            models.UniqueConstraint(
+                fields=["is_default"],
+                condition=models.Q(is_default=True),
+                name="calendar_default_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Holiday(models.Model):
+    """A day on which nobody works."""
+
+    calendar = models.ForeignKey(WorkCalendar, on_delete=models.CASCADE, related_name="holidays")
+    on = models.DateField()
+    name = models.CharField(max_length=120)
+
+    class Meta:
+        ordering = ["on"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["calendar", "on"],
+                name="holiday_once",
+                violation_error_message="This day is in the calendar already.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.on}"
+
+
 class Team(models.Model):
     """A product team and the area it answers for."""
 
@@ -163,6 +261,14 @@ class Team(models.Model):
     channel = models.CharField(max_length=80, blank=True, help_text="Slack channel, with #.")
     time_zone = models.CharField(
         max_length=64, default="Europe/Amsterdam", validators=[check_time_zone]
+    )
+    calendar = models.ForeignKey(
+        WorkCalendar,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="teams",
+        help_text="Its working hours and holidays. Empty: the company's calendar.",
     )
     lead = models.ForeignKey(
         User,

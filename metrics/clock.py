@@ -1,47 +1,59 @@
-"""The working clock in SQL: `producthub.lib.periods.working_seconds`, for many rows at once."""
+"""The working clock in SQL: `producthub.lib.periods.Calendar.reading`, for many rows at once.
 
-from typing import Any
+Calendars reach the database as a parameter, made from the very objects that Python counts with:
+what a weekday or a holiday is stays written in one place.
+"""
 
-from django.db import models
+from collections.abc import Mapping
 
-from producthub.lib.periods import WORKDAY_ENDS_HOUR, WORKDAY_SECONDS, WORKDAY_STARTS_HOUR
+import orjson
 
-_OPENS = WORKDAY_STARTS_HOUR * 3600
-_LASTS = WORKDAY_SECONDS
-assert WORKDAY_ENDS_HOUR * 3600 - _OPENS == _LASTS
+from producthub.lib.periods import EPOCH, Calendar
 
-
-def _reading(at: str, zone: str) -> str:
-    """Working seconds from Monday 5 January 1970 to a moment: what the clock shows then."""
-    local = f"({at} AT TIME ZONE {zone})"
-    days = f"({local}::date - DATE '1970-01-05')"
-    today = f"floor(extract(epoch FROM {local}::time))::bigint - {_OPENS}"
-    return (
-        f"(({days} / 7 * 5 + LEAST({days} % 7, 5))::bigint * {_LASTS}"
-        f" + CASE WHEN {days} % 7 < 5 THEN LEAST(GREATEST({today}, 0), {_LASTS}) ELSE 0 END)"
-    )
+# One row a team, 0 for the company: a FROM item of the name `clock`.
+CLOCKS = (
+    "jsonb_to_recordset(%(clocks)s::jsonb) AS clock"
+    " (team int, zone text, opens int, lasts int, before int[], off int[])"
+)
+assert EPOCH == 719_167, "Monday 5 January 1970 is where SQL begins to count, too"
 
 
-def working_seconds_sql(start: str, end: str, zone: str) -> str:
-    """SQL for the working seconds between two `timestamptz` expressions in a zone expression.
+def clock_rows(calendars: Mapping[int | None, Calendar]) -> str:
+    """The parameter `clocks` of CLOCKS."""
+    rows = [
+        {
+            "team": team or 0,
+            "zone": calendar.zone.key,
+            "opens": calendar.opens_hour * 3600,
+            "lasts": calendar.day_seconds,
+            "before": calendar.before,
+            "off": calendar.off,
+        }
+        for team, calendar in calendars.items()
+    ]
+    return orjson.dumps(rows).decode()
 
-    The expressions are repeated, so they must be columns or constants, never parameters.
+
+def reading_sql(at: str) -> str:
+    """SQL for what the clock of the row `clock` shows at a `timestamptz` expression.
+
+    The expression is repeated, so it must be a column or a constant, never a parameter. Percent
+    signs are doubled, as for a statement with parameters.
     """
-    return f"GREATEST({_reading(end, zone)} - {_reading(start, zone)}, 0)"
-
-
-class WorkingSeconds(models.Func):
-    """`WorkingSeconds(start, end, zone)`: the same inside a queryset."""
-
-    output_field = models.BigIntegerField()
-
-    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> tuple[str, Any]:
-        parts = [compiler.compile(source) for source in self.get_source_expressions()]
-        # Parameters come in the order in which their expressions stand in the text.
-        pieces = working_seconds_sql("⟨0⟩::timestamptz", "⟨1⟩::timestamptz", "⟨2⟩").split("⟨")
-        sql, params = [pieces[0].replace("%", "%%")], []
-        for piece in pieces[1:]:
-            mark, _, rest = piece.partition("⟩")
-            sql += [parts[int(mark)][0], rest.replace("%", "%%")]
-            params += parts[int(mark)][1]
-        return "".join(sql), params
+    local = f"({at} AT TIME ZONE clock.zone)"
+    day = f"({local}::date - DATE '1970-01-05')"
+    today = f"floor(extract(epoch FROM {local}::time))::bigint - clock.opens"
+    # Holidays are sorted: width_bucket counts by halving how many come up to a day.
+    before = f"width_bucket({day} - 1, clock.off)"
+    whole = (
+        f"({day} / 7 * clock.before[8] + clock.before[{day} %% 7 + 1] - {before})::bigint"
+        " * clock.lasts"
+    )
+    is_working = (
+        f"clock.before[{day} %% 7 + 2] > clock.before[{day} %% 7 + 1]"
+        f" AND width_bucket({day}, clock.off) = {before}"
+    )
+    return (
+        f"({whole} + CASE WHEN {is_working}"
+        f" THEN LEAST(GREATEST({today}, 0), clock.lasts) ELSE 0 END)"
+    )

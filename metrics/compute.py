@@ -8,6 +8,7 @@ is the same statement over all subjects, hence the same rows.
 import hashlib
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,19 +16,20 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.calendars import calendars_by_team
 from accounts.models import Team
 from activity.events import subject_key
 from activity.selectors import horizon
 from intake.models import Request
-from metrics.clock import working_seconds_sql
+from metrics.clock import CLOCKS, clock_rows, reading_sql
 from metrics.definitions import MIN_SAMPLE, TIME_TO_DECISION, Definition
 from metrics.models import Figure, FillState, Span
 from metrics.survival import quantile
 from metrics.windows import Window, every_window
-from producthub.lib import periods
+from producthub.lib.periods import Calendar
 
 # Counts as another formula when the statement below changes its meaning: spans are rebuilt.
-FORMULA_VERSION = 1
+FORMULA_VERSION = 2
 
 TEAM_KINDS = ("request.submitted", "request.triaged", "request.reassigned", "request.decided")
 # The order of kinds settles ties of time, so that the order of writing never matters.
@@ -39,6 +41,9 @@ KINDS = (
     "request.answered",
     "request.decided",
 )
+
+
+Calendars = Mapping[int | None, Calendar]
 
 
 @dataclass(frozen=True)
@@ -69,22 +74,22 @@ def compute(*, rebuild: bool = False) -> Outcome:
         return Outcome(is_busy=True)
     # Read before the events: what commits meanwhile is seen now or next time, or both.
     as_of, below = timezone.now(), horizon()
-    rules, database = _rules(), _database()
+    calendars = calendars_by_team()
+    rules, database = _rules(calendars), _database()
     is_rebuild = rebuild or state.rules != rules or state.database != database or state.tx > below
     subjects = None if is_rebuild else _touched_since(state.tx)
-    spans, changed = _fold(definition, subjects) if subjects != [] else (0, 0)
+    spans, changed = _fold(definition, calendars, subjects) if subjects != [] else (0, 0)
     removed = _drop_orphans(definition) if is_rebuild else 0
     state.tx, state.rules, state.database, state.as_of = below, rules, database, as_of
-    state.save(update_fields=["tx", "rules", "database", "as_of"])
-    figures = refresh_figures(definition, as_of)
+    state.readings = {str(team or 0): at.reading(as_of) for team, at in calendars.items()}
+    state.save(update_fields=["tx", "rules", "database", "as_of", "readings"])
+    figures = refresh_figures(state)
     return Outcome(spans, changed, removed, figures, is_rebuild)
 
 
-def _rules() -> str:
-    """What spans rest on besides events; teams' time zones belong to it."""
-    zones = sorted(Team.objects.values_list("pk", "time_zone"))
-    hours = (periods.WORKDAY_STARTS_HOUR, periods.WORKDAY_ENDS_HOUR)
-    text = repr((FORMULA_VERSION, hours, settings.TIME_ZONE, zones))
+def _rules(calendars: Calendars) -> str:
+    """What spans rest on besides events: hours, holidays and time zones of all teams."""
+    text = repr((FORMULA_VERSION, settings.TIME_ZONE, clock_rows(calendars)))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -115,7 +120,9 @@ def subject_key_of_requests() -> str:
 
 
 _FOLD = """
-WITH trail AS MATERIALIZED (
+WITH clock AS MATERIALIZED (
+    SELECT * FROM __CLOCKS__
+), trail AS MATERIALIZED (
     SELECT subject_id, subject_label, occurred_at, data,
            array_position(%(kinds)s::varchar[], kind) AS place, kind
     FROM activity_event
@@ -135,8 +142,10 @@ WITH trail AS MATERIALIZED (
     HAVING bool_or(kind = 'request.submitted')
 ), known AS MATERIALIZED (
     SELECT life.subject_id, reference, started_at, ended_at, coalesce(outcome, '') AS outcome,
-           team.id AS team_id, coalesce(team.time_zone, %(zone)s) AS zone
-    FROM life LEFT JOIN accounts_team team ON team.id = life.team_id
+           nullif(clock.team, 0)::bigint AS team_id, __STARTED__ AS start_reading,
+           __ENDED__ AS end_reading
+    FROM life JOIN clock ON clock.team = coalesce(
+        (SELECT known.team FROM clock known WHERE known.team = life.team_id), 0)
 ), talk AS (
     SELECT subject_id, kind, occurred_at,
            count(*) FILTER (WHERE kind = 'request.answered')
@@ -153,26 +162,30 @@ WITH trail AS MATERIALIZED (
     SELECT known.subject_id,
            sum(__WAITED__) AS seconds,
            min(asked_at) FILTER (WHERE answered_at IS NULL AND ended_at IS NULL) AS since
-    FROM rounds JOIN known USING (subject_id)
+    FROM rounds JOIN known USING (subject_id) JOIN clock ON clock.team = coalesce(team_id, 0)
     WHERE asked_at IS NOT NULL GROUP BY known.subject_id
 ), folded AS (
     INSERT INTO metrics_span AS span (key, subject_type, subject_id, reference, team_id,
-        started_at, ended_at, outcome, working_seconds, waiting_seconds, waiting_since)
-    SELECT %(key)s, %(subject)s, known.subject_id, reference, team_id, started_at, ended_at,
-           outcome,
-           CASE WHEN ended_at IS NOT NULL THEN __WORKED__ END,
+        started_at, start_reading, ended_at, outcome, working_seconds, waiting_seconds,
+        waiting_since)
+    SELECT %(key)s, %(subject)s, known.subject_id, reference, team_id, started_at,
+           start_reading, ended_at, outcome, 
+           CASE WHEN ended_at IS NOT NULL THEN GREATEST(end_reading - start_reading, 0) END,
            coalesce(waits.seconds, 0), waits.since
     FROM known LEFT JOIN waits USING (subject_id)
     ORDER BY known.subject_id
     ON CONFLICT (key, subject_type, subject_id) DO UPDATE SET
         reference = excluded.reference, team_id = excluded.team_id,
-        started_at = excluded.started_at, ended_at = excluded.ended_at,
+        started_at = excluded.started_at, start_reading = excluded.start_reading,
+        ended_at = excluded.ended_at,
         outcome = excluded.outcome, working_seconds = excluded.working_seconds,
         waiting_seconds = excluded.waiting_seconds, waiting_since = excluded.waiting_since
-    WHERE (span.reference, span.team_id, span.started_at, span.ended_at, span.outcome,
+    WHERE (span.reference, span.team_id, span.started_at, span.start_reading, span.ended_at,
+           span.outcome,
            span.working_seconds, span.waiting_seconds, span.waiting_since)
         IS DISTINCT FROM
-          (excluded.reference, excluded.team_id, excluded.started_at, excluded.ended_at,
+          (excluded.reference, excluded.team_id, excluded.started_at, excluded.start_reading,
+           excluded.ended_at,
            excluded.outcome, excluded.working_seconds, excluded.waiting_seconds,
            excluded.waiting_since)
     RETURNING 1
@@ -181,15 +194,22 @@ SELECT (SELECT count(*) FROM known), (SELECT count(*) FROM folded)
 """
 
 # A question waits while it is open, inside the span: from asking to the answer or the decision.
-_FOLD = _FOLD.replace(
-    "__WAITED__",
-    working_seconds_sql(
-        "GREATEST(asked_at, started_at)", "LEAST(answered_at, ended_at)", "zone"
-    ).replace("%", "%%"),
-).replace("__WORKED__", working_seconds_sql("started_at", "ended_at", "zone").replace("%", "%%"))
+_WAITED = (
+    f"GREATEST({reading_sql('LEAST(answered_at, ended_at)')}"
+    f" - {reading_sql('GREATEST(asked_at, started_at)')}, 0)"
+)
+for _name, _sql in {
+    "__CLOCKS__": CLOCKS,
+    "__STARTED__": reading_sql("started_at"),
+    "__ENDED__": reading_sql("ended_at"),
+    "__WAITED__": f"CASE WHEN answered_at IS NOT NULL OR ended_at IS NOT NULL THEN {_WAITED} END",
+}.items():
+    _FOLD = _FOLD.replace(_name, _sql)
 
 
-def _fold(definition: Definition, subjects: list[int] | None) -> tuple[int, int]:
+def _fold(
+    definition: Definition, calendars: Calendars, subjects: list[int] | None
+) -> tuple[int, int]:
     """Derive the spans of these subjects, or of all; returns how many, and how many changed."""
     with connection.cursor() as cursor:
         # Sorting a million events in 4 MB would go through the disk.
@@ -203,7 +223,7 @@ def _fold(definition: Definition, subjects: list[int] | None) -> tuple[int, int]
                 "team_kinds": list(TEAM_KINDS),
                 "everything": subjects is None,
                 "subjects": subjects or [],
-                "zone": settings.TIME_ZONE,
+                "clocks": clock_rows(calendars),
             },
         )
         spans, changed = cursor.fetchone()
@@ -266,10 +286,12 @@ def summarise(rows: list[tuple[int | None, int, int]]) -> Summary:
     )
 
 
-def refresh_figures(definition: Definition, as_of: datetime) -> int:
+def refresh_figures(state: FillState) -> int:
     """Make the figures of all teams and windows from the spans; returns how many there are."""
+    definition, as_of = TIME_TO_DECISION, state.as_of
+    assert as_of is not None
     windows = every_window(as_of)
-    samples = _samples(definition, min(window.starts_at for window in windows), as_of)
+    samples = _samples(definition, min(window.starts_at for window in windows), state.readings)
     teams: list[int | None] = [None, *Team.objects.values_list("pk", flat=True)]
     now = timezone.now()
     figures = [
@@ -302,27 +324,18 @@ def refresh_figures(definition: Definition, as_of: datetime) -> int:
 
 
 def _samples(
-    definition: Definition, since: datetime, as_of: datetime
+    definition: Definition, since: datetime, readings: Mapping[str, int]
 ) -> defaultdict[int | None, Sample]:
     """Spans from `since` on, by team; all of them under None."""
-    so_far = working_seconds_sql(
-        "started_at", "%(as_of)s::timestamptz", "coalesce(team.time_zone, %(zone)s)"
-    ).replace(" % ", " %% ")
     samples: defaultdict[int | None, Sample] = defaultdict(Sample)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT team_id, floor(extract(epoch FROM started_at))::bigint, working_seconds,"
-            f" CASE WHEN working_seconds IS NULL THEN {so_far} ELSE 0 END, waiting_seconds"
-            f" FROM {Span._meta.db_table} span"
-            " LEFT JOIN accounts_team team ON team.id = span.team_id"
-            " WHERE key = %(key)s AND started_at >= %(since)s ORDER BY started_at",
-            {"key": definition.key, "since": since, "as_of": as_of, "zone": settings.TIME_ZONE},
-        )
-        for team, started_at, worked, so_far_now, waited in cursor.fetchall():
-            row = (worked, so_far_now, waited)
-            for holder in (None, team) if team is not None else (None,):
-                samples[holder].starts.append(started_at)
-                samples[holder].rows.append(row)
+    spans = Span.objects.filter(key=definition.key, started_at__gte=since).order_by("started_at")
+    for team, started_at, reading, worked, waited in spans.values_list(
+        "team_id", "started_at", "start_reading", "working_seconds", "waiting_seconds"
+    ).iterator(chunk_size=10_000):
+        so_far = max(readings[str(team or 0)] - reading, 0) if worked is None else 0
+        for holder in (None, team) if team is not None else (None,):
+            samples[holder].starts.append(int(started_at.timestamp()))
+            samples[holder].rows.append((worked, so_far, waited))
     return samples
 
 

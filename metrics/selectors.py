@@ -7,18 +7,16 @@ from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
-from django.conf import settings
-from django.db.models import F, Q, QuerySet, Value
-from django.db.models.functions import Coalesce
+from django.db.models import BigIntegerField, Case, F, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.models import Team
 from intake.models import Request
-from metrics.clock import WorkingSeconds
 from metrics.definitions import MIN_SAMPLE, TIME_TO_DECISION
-from metrics.models import Figure, Span
+from metrics.models import Figure, FillState, Span
 from metrics.windows import DEFAULT_PERIOD, PERIODS, company_date
 from planning.models import Outcome
 from producthub.lib.periods import working_days
@@ -232,16 +230,15 @@ def spans_of(figure: Figure) -> QuerySet[Span]:
 
 def _elapsed(figure: Figure) -> Coalesce:
     """Working seconds from start to end, or to the figure's as-of time while open: the numbers
-    from which the figure was made.
+    from which the figure was made. One query, for what the clocks showed then.
     """
-    return Coalesce(
-        "working_seconds",
-        WorkingSeconds(
-            F("started_at"),
-            Value(figure.as_of),
-            Coalesce("team__time_zone", Value(settings.TIME_ZONE)),
-        ),
+    readings = FillState.objects.get(key=figure.key).readings
+    shown = Case(
+        *(When(team=int(team), then=Value(at)) for team, at in readings.items() if team != "0"),
+        default=Value(readings["0"]),
+        output_field=BigIntegerField(),
     )
+    return Coalesce("working_seconds", Greatest(shown - F("start_reading"), Value(0)))
 
 
 def page_of(figure: Figure, sort: str, start: int, stop: int) -> list[int]:

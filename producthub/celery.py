@@ -34,6 +34,12 @@ def use_django_logging(**kwargs: Any) -> None:
 SCHEDULES: dict[str, tuple[str, int, str]] = {
     # Every 5 minutes: read what changed in Jira.
     "Sync Jira": ("integrations.tasks.sync_jira", 300, "Reads what changed in Jira."),
+    # Every day: next year's public holidays come into the calendars of teams.
+    "Add coming holidays": (
+        "accounts.tasks.add_coming_holidays",
+        86_400,
+        "Adds the public holidays of this and next year to calendars that have none of them.",
+    ),
     # Every minute: hand out events whose handlers did not finish.
     "Dispatch missed events": (
         "activity.tasks.dispatch_missed_events",

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import orjson
-from django.conf import settings
 from django.db import connection
 
+from accounts.calendars import calendar_for
 from accounts.permissions import is_pm
 from hub.demo.company import Company
 from hub.demo.plan import Planned, Step, by_time
@@ -20,7 +19,7 @@ from intake.models import OPEN_STATUSES, REQUEST_NUMBERS
 from intake.services.groups import REQUEST_KIND
 from intake.services.promises import promise, promised_days
 from planning.models import DECISION_NUMBERS
-from producthub.lib.periods import working_seconds
+from producthub.lib.periods import Calendar, working_seconds
 from producthub.lib.sequences import reserve_numbers
 from search.services import Row as Found
 from search.services import index_many
@@ -108,9 +107,8 @@ class Ledger:
     def team_id(self, slug: str) -> int | None:
         return self.company.teams[slug].pk if slug else None
 
-    def zone(self, row: Row) -> ZoneInfo:
-        team = self.company.teams.get(row.team)
-        return team.zone if team else ZoneInfo(settings.TIME_ZONE)
+    def calendar(self, row: Row) -> Calendar:
+        return calendar_for(self.company.teams.get(row.team))
 
     def due(self, row: Row, one: Promised) -> datetime:
         team = self.company.teams.get(row.team)
@@ -303,10 +301,10 @@ def _answer(ledger: Ledger, row: Row, step: Step, actor_id: int) -> None:
         "waited_seconds": int(waited.total_seconds()),
     }
     row.asked_at = row.asked_by_id = None
-    zone = ledger.zone(row)
+    calendar = ledger.calendar(row)
     for one in row.promises:
         if one.paused_at is not None:
-            one.waited_seconds += working_seconds(one.paused_at, step.at, zone)
+            one.waited_seconds += working_seconds(one.paused_at, step.at, calendar)
             one.paused_at = None
     ledger.record("request.answered", row, actor_id, step.at, data)
 

@@ -5,15 +5,15 @@ that has it now, later by the working time that the requester was waited for. Al
 from the row, so a team that changes moves the due time and nothing is lost.
 """
 
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Min
 
+from accounts.calendars import calendar_for
 from accounts.models import Team
 from intake.models import FormVersion, Promise, Request, RoutingRule
-from producthub.lib.periods import WORKDAY_SECONDS, add_working_days, working_seconds
+from producthub.lib.periods import add_working_days, add_working_seconds, working_seconds
 
 # Where no form says otherwise, in working days of the team's calendar.
 FIRST_ANSWER_PROMISE_DAYS = 2
@@ -26,13 +26,8 @@ HEARD_CEILING_DAYS = settings.HEARD_CEILING_DAYS
 def promise(start: datetime, days: int, team: Team | None, waited: int = 0) -> datetime:
     """When a promise of `days` working days falls due, in UTC; `waited` are working seconds that
     the requester was waited for."""
-    zone = _zone(team)
-    whole, rest = divmod(waited, WORKDAY_SECONDS)
-    return add_working_days(start, days + whole, zone) + timedelta(seconds=rest)
-
-
-def _zone(team: Team | None) -> ZoneInfo:
-    return team.zone if team else ZoneInfo(settings.TIME_ZONE)
+    calendar = calendar_for(team)
+    return add_working_seconds(add_working_days(start, days, calendar), waited, calendar)
 
 
 def promised_days(version: FormVersion | None, rule: RoutingRule | None = None) -> dict[str, int]:
@@ -83,7 +78,7 @@ def pause(item: Request, at: datetime) -> None:
 
 def resume(item: Request, at: datetime) -> None:
     """The clock runs on, later by the working time that was waited."""
-    calendar = _zone(item.team)
+    calendar = calendar_for(item.team)
     for row in Promise.objects.filter(request=item, met_at__isnull=True, paused_at__isnull=False):
         assert row.paused_at is not None
         row.waited_seconds += working_seconds(max(row.paused_at, row.started_at), at, calendar)

@@ -9,7 +9,7 @@ class Span(models.Model):
     """How long one thing took for one subject: one row a metric and subject, open or ended.
 
     Follows from the events alone. Working time is the calendar of the team, see
-    `producthub.lib.periods`; where there is no team, the hub's.
+    `accounts.calendars`; where there is no team, the company's.
     """
 
     key = models.CharField(max_length=40)
@@ -20,6 +20,9 @@ class Span(models.Model):
         Team, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     started_at = models.DateTimeField()
+    start_reading = models.BigIntegerField(
+        help_text="What the team's working clock showed at the start, seconds."
+    )
     ended_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=20, blank=True)
     working_seconds = models.BigIntegerField(
@@ -76,6 +79,9 @@ class FillState(models.Model):
         max_length=64, blank=True, help_text="Where the transaction ids come from."
     )
     as_of = models.DateTimeField(null=True, blank=True)
+    readings = models.JSONField(
+        default=dict, help_text="What each team's working clock showed then; 0 is the company's."
+    )
 
     def __str__(self) -> str:
         return f"{self.key} up to transaction {self.tx}"

@@ -113,7 +113,7 @@ def test_a_restored_database_rebuilds_and_drops_what_has_no_events(ada):
     compute.compute()
     Span.objects.create(
         key="time_to_decision", subject_type="intake.request", subject_id=10**9,
-        reference="REQ-0", started_at=MONDAY,
+        reference="REQ-0", started_at=MONDAY, start_reading=0,
     )  # fmt: skip
     FillState.objects.update(tx=2**60)
     outcome = compute.compute()
