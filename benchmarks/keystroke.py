@@ -120,6 +120,7 @@ def measure(count: int) -> dict[str, Any]:
 
     django.setup()
     import numpy as np
+    from django.conf import settings
     from django.core.cache import cache
     from django.db import connection
 
@@ -145,7 +146,13 @@ def measure(count: int) -> dict[str, Any]:
     person = User.objects.get(email="bench@example.com")
     person.pk = 0  # someone else, so that what is private is dropped
     typed = keystrokes(KEYSTROKES if count >= REQUESTS else 40)
-    taken: dict[str, list[float]] = {"all": [], "similar": [], "rights": [], "embedding": []}
+    taken: dict[str, list[float]] = {
+        "all": [],
+        "similar": [],
+        "rights": [],
+        "embedding": [],
+        "no files": [],
+    }
     shown = 0
     for number, text in enumerate([*typed[:10], *typed]):  # ten to warm up
         start = time.perf_counter()
@@ -161,9 +168,9 @@ def measure(count: int) -> dict[str, Any]:
             taken["similar"].append((middle - start) * 1000)
             taken["rights"].append((end - middle) * 1000)
             taken["all"].append((end - start) * 1000)
+    result: dict[str, Any] = {}
     model = embedder.load()
     view = node.current_view()
-    result: dict[str, Any] = {}
     if model is not None and view is not None and view.vectors is not None:
         matrix = (
             np.asarray(view.vectors._bytes, dtype=np.float32) * view.vectors._meta["scale"][:, None]
@@ -180,6 +187,12 @@ def measure(count: int) -> dict[str, Any]:
             kept.append(len(exact & set(view.vectors.best(vector, "request", 100))) / len(exact))
         result["scan_ms"] = round(statistics.median(scans), 1)
         result["first_look_keeps"] = round(statistics.mean(kept), 3)
+    settings.SEARCH_DIR = node.root() / "nowhere"  # as before the first follower ran
+    node.forget_view()
+    for text in typed[:60]:
+        start = time.perf_counter()
+        similar(title=text)
+        taken["no files"].append((time.perf_counter() - start) * 1000)
     for name, times in taken.items():
         if times:
             cuts = statistics.quantiles(times, n=20)
@@ -226,7 +239,7 @@ def main() -> int:
         sys.stdout.write(json.dumps(found) + "\n")
         return 0
     lines = [f"{found['requests']:,} requests, {found['keystrokes']} keystrokes"]
-    for name in ("all", "similar", "rights", "embedding"):
+    for name in ("all", "similar", "rights", "embedding", "no files"):
         if name in found:
             times = found[name]
             lines.append(

@@ -15,7 +15,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Mod
 from django.utils import timezone
 
-from search import embedder
+from search import embedder, node
 from search.models import Lesson, Ranking, SearchEntry, TextVector
 from search.ranking import GROUP_MEANING, MEANING, Weights, prior
 
@@ -42,7 +42,7 @@ def weights(kind: str, *, is_typed: bool, has_vectors: bool) -> Weights:
     """What ranks now: learnt, or the prior. Read at most every KEEP_SECONDS."""
     read_at, found = _kept.get(kind, (0.0, {}))
     if not read_at or time.monotonic() - read_at > KEEP_SECONDS:
-        row = Ranking.objects.filter(kind=kind).first()
+        row = Ranking.objects.filter(kind=kind, model=_model()).first()
         found = {name: _weights(value) for name, value in row.weights.items()} if row else {}
         _kept[kind] = (time.monotonic(), found)
     name = mode(is_typed=is_typed, has_vectors=has_vectors)
@@ -62,8 +62,11 @@ def _weights(value: dict[str, list[float]]) -> Weights:
 def make_lessons(kind: str, *, seconds: float) -> int:
     """Replay merges, and texts that stayed alone, that were not replayed yet; how many were.
 
-    Stops after so many seconds; the next call goes on. Features are numbers, never words.
+    Stops after so many seconds; the next call goes on. Features are numbers, never words. Nothing
+    is replayed while this machine lacks its files or the model: such lessons would be false.
     """
+    if not _can_replay():
+        return 0
     deadline = time.monotonic() + seconds
     made = 0
     for entry in _unlearnt(kind):
@@ -135,6 +138,13 @@ def learn(kind: str) -> bool:
 
 def _model() -> str:
     return embedder.VERSION if embedder.is_wanted() else ""
+
+
+def _can_replay() -> bool:
+    view = node.current_view()
+    if view is None:
+        return False
+    return not _model() or (view.vectors is not None and embedder.load() is not None)
 
 
 def _unlearnt(kind: str) -> Iterator[SearchEntry]:
