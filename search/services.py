@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from celery import current_app
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
@@ -113,8 +112,10 @@ def ask_for_vectors() -> None:
     """
     if not embedder.is_wanted() or not cache.add(_QUEUED, 1, timeout=60):
         return
+    from search.tasks import embed_texts  # which itself calls this module
+
     try:
-        current_app.tasks["search.tasks.embed_texts"].apply_async(countdown=EMBED_DELAY_SECONDS)
+        embed_texts.apply_async(countdown=EMBED_DELAY_SECONDS)
     except Exception as error:  # noqa: BLE001 - the text itself is kept, whatever the broker does
         log.warning("search_not_queued", reason=str(error))
 

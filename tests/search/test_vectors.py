@@ -81,6 +81,7 @@ def test_two_never_embed_at_once(with_model, transactional_db):
         other.execute("SELECT pg_advisory_lock(%s)", [services._EMBEDDING])
         assert services.embed_missing(seconds=5) is False
         assert not TextVector.objects.exists()
+        other.execute("SELECT pg_advisory_unlock(%s)", [services._EMBEDDING])
     assert services.embed_missing(seconds=5) is False
     assert TextVector.objects.count() == 1
 
