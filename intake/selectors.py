@@ -5,12 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q
-from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts.models import Role, User
+from accounts.models import User
 from accounts.permissions import is_pm
 from activity.events import subject_key
 from activity.models import Event
@@ -126,124 +124,7 @@ def due_tag(due_at: datetime | None, asked_at: datetime | None = None) -> SafeSt
     return tag_html(f"{size} left", "warn" if left < 86_400 else "")
 
 
-# --- The queue --------------------------------------------------------------------------------
-VIEWS = {
-    "triage": "To triage",
-    "mine": "Mine",
-    "decide": "To decide",
-    "reply": "Waiting for a reply",
-}
-SORTS = {"promise": "Promise first", "new": "Newest first", "old": "Oldest first"}
-_ORDER = {"promise": ["due_at", "id"], "new": ["-id"], "old": ["id"]}
-
-
-def _view_filter(view: str, user: User) -> Q:
-    asked = Q(asked_at__isnull=False)
-    awake = Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=Now())
-    return {
-        "triage": Q(status=Status.NEW) & ~asked & awake,
-        "mine": Q(owner=user) & awake,
-        "decide": Q(status=Status.TRIAGED) & ~asked & awake,
-        "reply": asked & awake,
-    }[view]
-
-
-def in_area(user: User, area: str) -> RequestQuerySet:
-    """Open requests that a person triages: one team's, all, or (empty) those of their own teams.
-
-    Requests without a team belong to everyone; Product Ops looks after all teams.
-    """
-    items = Request.objects.visible_to(user).open()
-    if area == "all" or (not area and user.role != Role.PM):
-        return items
-    if area == "none":
-        return items.filter(team__isnull=True)
-    if area:
-        return items.filter(team__slug=area)
-    mine = user.team_ids
-    return (
-        items.filter(Q(team_id__in=mine) | Q(team__isnull=True) | Q(owner=user)) if mine else items
-    )
-
-
-def queue(user: User, *, view: str, area: str = "", kind: str = "", sort: str = "promise") -> Any:
-    """One saved view of the queue, ordered."""
-    items = in_area(user, area).filter(_view_filter(view, user))
-    if kind in Kind.values:
-        items = items.filter(kind=kind)
-    return items.order_by(*_ORDER.get(sort, _ORDER["promise"]))
-
-
-_COUNTS = """
-SELECT count(*) FILTER (WHERE status = 'new' AND asked_at IS NULL),
-    count(*) FILTER (WHERE owner_id = %(user)s),
-    count(*) FILTER (WHERE status = 'triaged' AND asked_at IS NULL),
-    count(*) FILTER (WHERE asked_at IS NOT NULL),
-    count(*) FILTER (WHERE status = 'new' AND asked_at IS NULL AND due_at < %(now)s),
-    count(*) FILTER (WHERE status = 'new' AND asked_at IS NULL
-        AND due_at >= %(now)s AND due_at < %(evening)s)
-FROM intake_request
-WHERE status IN ('new', 'triaged') AND merged_into_id IS NULL
-    AND (snoozed_until IS NULL OR snoozed_until <= now())
-"""
-
-
-def queue_counts(user: User, *, area: str = "", kind: str = "") -> dict[str, int]:
-    """How many each view holds, and how many promises of the first are past or near, at once.
-
-    The same filters as `queue`, by hand: on a page that is open all day, building six filtered
-    counts through the ORM costs more than counting. A test compares both. For PMs alone.
-    """
-    where = ""
-    if area == "none":
-        where = " AND team_id IS NULL"
-    elif area and area != "all":
-        where = " AND team_id = (SELECT id FROM accounts_team WHERE slug = %(area)s)"
-    elif not area and user.role == Role.PM and user.team_ids:
-        where = " AND (team_id = ANY(%(teams)s) OR team_id IS NULL OR owner_id = %(user)s)"
-    if kind in Kind.values:
-        where += " AND kind = %(kind)s"
-    now = timezone.now()
-    params: dict[str, Any] = {
-        "user": user.pk,
-        "area": area,
-        "kind": kind,
-        "teams": user.team_ids if "teams" in where else [],
-        "now": now,
-        "evening": timezone.localtime(now).replace(hour=23, minute=59, second=59),
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNTS + where, params)
-        return dict(zip((*VIEWS, "late", "soon"), cursor.fetchone(), strict=True))
-
-
-def preview(user: User, number: int) -> Request | None:
-    """The request beside the queue, with what its preview shows."""
-    found = (
-        Request.objects.visible_to(user)
-        .filter(number=number)
-        .select_related("requester", "owner", "team")
-        .only(
-            "number",
-            "title",
-            "problem",
-            "kind",
-            "status",
-            "outcome",
-            "asked_at",
-            "due_at",
-            "submitted_at",
-            "needed_on",
-            "evidence_url",
-            "requester__name",
-            "requester__department",
-            "owner__name",
-            "team__name",
-        )
-    )
-    return next(iter(found[:1]), None)
-
-
+# --- Lists ------------------------------------------------------------------------------------
 def my_requests(user: User) -> RequestQuerySet:
     """What a person asked for, newest news first."""
     return Request.objects.filter(requester=user).order_by("-changed_at", "-id")

@@ -1,9 +1,11 @@
 from django.urls import path, re_path
 
 from intake.views import (
+    bulk,
     drafting,
     form_stats,
     imports,
+    merging,
     mine,
     new,
     request,
@@ -52,8 +54,6 @@ urlpatterns = [
     path("requests/import/<int:pk>/", imports.import_detail, name="import"),
     path("requests/import/<int:pk>/act/", imports.import_act, name="import-act"),
     path("requests/import/<int:pk>/report.csv", imports.import_report, name="import-report"),
-    # the queue
-    path("triage/", triage.triage, name="triage"),
     # --- scoring ---
     path("prioritise/", sessions.session_list, name="sessions"),
     path("prioritise/new/", sessions.session_new, name="session-new"),
@@ -79,4 +79,22 @@ urlpatterns = [
     path("scoring/<slug:slug>/", scoring.model_detail, name="scoring-model"),
     path("scoring/<slug:slug>/edit/", scoring.model_edit, name="scoring-model-edit"),
     path("requests/<int:number>/score/", scoring.request_score, name="request-score"),
+    # --- the queue, merging
+    path("triage/", triage.triage, name="triage"),
+    path("triage/pulse/", triage.pulse, name="triage-pulse"),
+    path("triage/bulk/", bulk.bulk, name="triage-bulk"),
+    path("triage/undo/", triage.undo, name="undo"),
+    path("triage/views/", triage.saved_views, name="saved-views"),
+    path("triage/views/<int:pk>/", triage.saved_view_change, name="saved-view-change"),
+    path("requests/<int:number>/snooze/", triage.request_snooze, name="request-snooze"),
+    path("requests/<int:number>/wake/", triage.request_wake, name="request-wake"),
+    path("requests/<int:number>/label/", triage.request_label, name="request-label"),
+    path("requests/<int:number>/merge/", merging.request_merge, name="request-merge"),
+    path(
+        "requests/<int:number>/candidates/", merging.request_candidates, name="request-candidates"
+    ),
+    path("requests/<int:number>/compare/", merging.request_compare, name="request-compare"),
+    path("requests/<int:number>/not-same/", merging.request_not_same, name="request-not-same"),
+    path("requests/<int:number>/part/", merging.request_part, name="request-part"),
+    # --- end of the queue
 ]

@@ -45,6 +45,7 @@ from intake.services.requests import (
     triage_request,
     wake_request,
 )
+from intake.services.saved_views import NameTaken, remove_view, rename_view, save_view
 from intake.services.scoring_models import (
     ModelMoved,
     change_scoring_model,
@@ -73,7 +74,7 @@ from intake.services.sessions import (
     start_talk,
     write_session_notes,
 )
-from intake.services.undo import UNDO_SECONDS, undo_action, window
+from intake.services.undo import UNDO_SECONDS, Window, undo_action, window
 from intake.services.voting import (
     follow_request,
     mute_request,
@@ -96,12 +97,14 @@ __all__ = [
     "EditedMeanwhile",
     "FormFaults",
     "ModelMoved",
+    "NameTaken",
     "NothingAsked",
     "RequestError",
     "SessionMoved",
     "SettledFirst",
     "StaleDraft",
     "StillBlind",
+    "Window",
     "abandon_idle_drafts",
     "accept_answer",
     "add_candidates",
@@ -159,4 +162,7 @@ __all__ = [
     "window",
     "withdraw_vote",
     "write_session_notes",
+    "remove_view",
+    "rename_view",
+    "save_view",
 ]

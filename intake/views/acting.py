@@ -2,22 +2,13 @@
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
-from django.http import (
-    HttpResponse,
-    QueryDict,
-)
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.http import SignedInRequest
-from accounts.models import Team
 from intake import selectors, services
 from intake.forms import (
     AnswerForm,
@@ -27,8 +18,9 @@ from intake.forms import (
     TriageForm,
     VoteForm,
 )
-from intake.models import Affected, Kind, Request
+from intake.models import Affected, Request
 from intake.permissions import can_answer, can_decide, can_edit, can_triage
+from intake.views.queue import TYPED, acted, leave_word, queue_address, refused
 from producthub.lib.forms import HubForm
 from producthub.lib.htmx import page, see_other
 from producthub.lib.input import whole_number
@@ -57,8 +49,10 @@ def require_pm(request: SignedInRequest) -> None:
         raise PermissionDenied("Triage is for product managers. You see your own requests instead.")
 
 
-def said_and_gone(request: SignedInRequest, text: str, *, to: Any) -> HttpResponse:
-    messages.success(request, text)
+def said_and_gone(
+    request: SignedInRequest, text: str, *, to: Any, undo: services.Window | None = None
+) -> HttpResponse:
+    leave_word(request, text, undo)
     return see_other(to)
 
 
@@ -68,10 +62,15 @@ def act(
     form: HubForm,
     call: Callable[[Request, dict[str, Any]], Any],
     said: Callable[[Request], str],
+    *,
+    undo: services.Window | None = None,
+    name: str = "",
 ) -> HttpResponse:
     """One change: run it, go back to where it was asked for, or show what must change there.
 
     422 when the form needs a change, 409 when somebody was first; typed text stays in both.
+    `undo` is what `call` hands to its service: the answer offers to take the action back. `name`
+    is the form's, for one that is not of the request's page.
     """
     item = visible(request, number)
     came_from = queue_address(request.POST)
@@ -89,26 +88,17 @@ def act(
             status = 409
             item = visible(request, number)
         else:
-            return said_and_gone(request, said(visible(request, number)), to=came_from or item)
-    if came_from:
-        context = queue_context(request, query_of(came_from), item=item, bound=form)
-        return page(request, "intake/triage.html", "intake/_triage.html", context, status=status)
+            text = said(visible(request, number))
+            if came_from:
+                return acted(request, came_from, text, number=number, undo=undo)
+            return said_and_gone(request, text, to=item, undo=undo)
+    if came_from or name:
+        name = name or _FORM_NAMES.get(type(form), "")
+        return refused(request, item, form, name, came_from, status)
     context = detail_context(request, item, bound=form)
     return page(request, "intake/request.html", "intake/_request.html", context, status=status)
 
 
-def queue_address(query: QueryDict) -> str:
-    """The triage address to go back to, if that is where the form stands; never elsewhere."""
-    target = query.get("next", "")
-    safe = url_has_allowed_host_and_scheme(target, allowed_hosts=None)
-    return target if safe and target.startswith(reverse("intake:triage")) else ""
-
-
-def query_of(address: str) -> QueryDict:
-    return QueryDict(urlsplit(address).query)
-
-
-_TYPED = ("reason", "answer", "question", "case")
 _FORM_NAMES: dict[type[HubForm], str] = {
     CommentForm: "comment",
     AnswerForm: "answer",
@@ -162,7 +152,7 @@ def forms_for(request: SignedInRequest, item: Request, bound: HubForm | None) ->
             forms[name] = bound
         else:
             # Somebody was first and the form is gone: what was typed waits as a comment.
-            typed = next((bound.data[key] for key in _TYPED if bound.data.get(key)), "")
+            typed = next((bound.data[key] for key in TYPED if bound.data.get(key)), "")
             forms["comment"] = CommentForm(initial={"body": typed})
     return {"forms": forms, "bound": bound}
 
@@ -199,49 +189,4 @@ def detail_context(
         "affected": [str(Affected(value).label) for value in item.affected],
         "due_html": selectors.due_tag(item.due_at, item.asked_at),
         **forms_for(request, item, bound),
-    }
-
-
-def queue_context(
-    request: SignedInRequest,
-    query: Any,
-    *,
-    item: Request | None = None,
-    bound: HubForm | None = None,
-) -> dict[str, Any]:
-    view = query.get("view", "")
-    view = view if view in selectors.VIEWS else "triage"
-    chosen = {name: query.get(name, "") for name in ("area", "kind", "sort")}
-    items = selectors.queue(request.user, view=view, **chosen)
-    counts = selectors.queue_counts(request.user, area=chosen["area"], kind=chosen["kind"])
-    pages = Paginator(items, PAGE_SIZE)
-    pages.count = counts[view]  # already counted: every view in one query
-    shown = pages.get_page(query.get("page"))
-    rows = selectors.rows(shown.object_list)
-    if item is None and rows:
-        item = selectors.preview(request.user, whole_number(query.get("on", "")) or rows[0].number)
-    kept = {name: value for name, value in (("view", view), *chosen.items()) if value}
-    kept.pop("view") if view == "triage" else None
-    base = urlencode(kept)
-    here = reverse("intake:triage")
-    return {
-        "view": view,
-        "tabs": [
-            (word, counts[key], here + (f"?{urlencode({**kept, 'view': key})}"), key == view)
-            for key, word in selectors.VIEWS.items()
-        ],
-        "counts": counts,
-        "chosen": chosen,
-        "areas": Team.objects.filter(is_active=True).values_list("slug", "name"),
-        "kinds": Kind.choices,
-        "sorts": selectors.SORTS.items(),
-        "page": shown,
-        "rows": rows,
-        "others": view != "triage",
-        "base": f"{base}&" if base else "",
-        "item": item,
-        "on": item.number if item else 0,
-        "next": f"{here}?{base}" if base else here,
-        "is_pm": True,
-        **(forms_for(request, item, bound) if item and bound else {}),
     }

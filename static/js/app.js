@@ -123,61 +123,20 @@
     if (event.detail.xhr.status === 401 && out && out.hidden) { out.hidden = false; say(out.textContent); }
   });
 
-  /* Keys of the queue: at rest while a field has focus, and off when the reader says so. */
-  let keysOn = true;
-  try { keysOn = localStorage.getItem("keys") !== "off"; } catch (e) { /* storage may be off */ }
-  function markSwitch() {
-    const box = doc.querySelector("[data-keys-switch]");
-    if (box) box.checked = keysOn;
+  /* Undo is offered for as long as it works; then only the sentence stays. */
+  function fadeUndo(root) {
+    root.querySelectorAll("[data-undo]").forEach(function (button) {
+      if (button.dataset.timed) return;
+      button.dataset.timed = "1";
+      setTimeout(function () {
+        const note = button.closest("[data-toast]");
+        button.form.remove();
+        if (note && !note.contains(doc.activeElement)) note.remove();
+      }, Number(button.dataset.undo) * 1000);
+    });
   }
-  doc.addEventListener("change", function (event) {
-    if (!event.target.matches("[data-keys-switch]")) return;
-    keysOn = event.target.checked;
-    try { localStorage.setItem("keys", keysOn ? "on" : "off"); } catch (e) { /* fine */ }
-    say(keysOn ? "Single-key shortcuts on" : "Single-key shortcuts off");
-  });
-  doc.addEventListener("htmx:afterSettle", markSwitch);
-  markSwitch();
-  doc.addEventListener("keydown", function (event) {
-    const queue = doc.getElementById("queue");
-    if (!queue || !keysOn || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.matches("input:not([type=checkbox]), textarea, select") || doc.querySelector("dialog[open]")) return;
-    if (event.key === "j" || event.key === "k") {
-      const rows = Array.from(queue.children);
-      const now = rows.findIndex(function (row) { return row.classList.contains("on"); });
-      const next = rows[Math.max(0, Math.min(rows.length - 1, now + (event.key === "j" ? 1 : -1)))];
-      if (!next) return;
-      event.preventDefault();
-      const link = next.querySelector(".q-t");
-      link.focus();
-      if (!next.classList.contains("on")) link.click();
-      return;
-    }
-    const target = /^[a-z]$/.test(event.key) && doc.querySelector('[data-key="' + event.key + '"]');
-    if (!target) return;
-    event.preventDefault();
-    if (target.tagName === "SUMMARY") {
-      target.parentElement.open = true;
-      focusFirst(target.parentElement);
-    } else { target.focus(); target.click(); }
-  });
-  function focusFirst(box) {
-    const field = box.querySelector("select, textarea");
-    if (field) field.focus();
-  }
-  doc.addEventListener("htmx:afterSettle", function (event) {
-    const box = event.target.closest && event.target.closest("details.more");
-    if (box) focusFirst(box);
-  });
-  /* After a row was opened: focus stays on it, and a phone is led to the preview below the list. */
-  doc.addEventListener("htmx:afterSettle", function (event) {
-    const from = event.detail && event.detail.requestConfig && event.detail.requestConfig.elt;
-    if (!from || !from.matches || !from.matches(".q-t")) return;
-    const now = doc.querySelector("#queue .on .q-t");
-    if (now) now.focus({ preventScroll: true });
-    const preview = doc.getElementById("preview");
-    if (preview && matchMedia("(max-width: 60rem)").matches) preview.scrollIntoView();
-  });
+  fadeUndo(doc);
+  doc.addEventListener("htmx:load", function (event) { fadeUndo(event.target); });
 
   /* Talk clock of a scoring session: the server's number, ticking. */
   setInterval(function () {

@@ -6,7 +6,7 @@ import time_machine
 
 from hub.context import shell_counts
 from hub.selectors import greeting
-from intake.selectors import in_area, queue_counts
+from intake.queue import in_area, queue_counts
 from intake.services import ask_requester
 from tests.factories import make_request, make_team, make_user
 

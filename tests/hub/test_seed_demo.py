@@ -13,8 +13,8 @@ from activity.events import replaying
 from activity.models import Event, EventDispatch
 from hub.demo import bulk, company, plan, replay
 from hub.demo.load import LIVED_REQUESTS, is_loaded, load
-from intake import selectors
 from intake.models import Comment, Promise, Request, Status, Vote
+from intake.queue import in_area
 from notices.models import Delivery, Notice
 from planning.models import Decision, Transition, WorkItem
 from playbook.models import Tool
@@ -87,12 +87,12 @@ def test_each_login_finds_something_to_do(loaded):
     assert hers.filter(outcome="no").exclude(decision__reason="").exists()
     assert hers.filter(status=Status.SHIPPED).exists()
     assert hers.filter(status=Status.NEW).exists()
-    queue = selectors.in_area(tomasz, "").filter(status=Status.NEW)
+    queue = in_area(tomasz, "").filter(status=Status.NEW)
     assert queue.count() >= 5
     assert queue.filter(due_at__lt=NOW).exists()
     assert queue.filter(due_at__gt=NOW).exists()
     assert Request.objects.open().filter(owner=tomasz, status=Status.TRIAGED).count() >= 3
-    assert selectors.in_area(person("opsadmin"), "").count() >= queue.count() + 3
+    assert in_area(person("opsadmin"), "").count() >= queue.count() + 3
     for user in (ada, tomasz):
         assert Notice.objects.filter(recipient=user, read_at__isnull=True).exists()
 

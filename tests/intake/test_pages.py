@@ -2,12 +2,10 @@ import uuid
 
 import pytest
 from django.urls import reverse
-from django.utils import timezone
 
 from intake.models import Comment, Request
-from intake.selectors import VIEWS, queue, queue_counts
-from intake.services import ask_requester, decide_request, triage_request
-from tests.factories import make_request, make_team
+from intake.services import ask_requester, decide_request
+from tests.factories import make_request
 
 pytestmark = pytest.mark.django_db
 NEW = "/requests/new/"
@@ -156,79 +154,6 @@ class TestDecide:
 
     def test_it_cannot_be_read_with_get(self, pm, triaged, signed_in):
         assert signed_in(pm).get(self.url(triaged)).status_code == 405
-
-
-class TestTriage:
-    def test_the_queue_shows_the_most_urgent_first(self, pm, ada, team, signed_in):
-        late = make_request(ada, title="Late one", team=team)
-        Request.objects.filter(pk=late.pk).update(due_at="2026-01-05T10:00Z")
-        make_request(ada, title="Fresh one", team=team)
-        page = text(signed_in(pm).get("/triage/"))
-        assert page.index("Late one") < page.index("Fresh one")
-        assert "Two requests wait." in page
-        assert "One is past the two-day promise" in page
-        assert "Overdue" in page
-
-    def test_it_is_for_pms(self, ada, item, signed_in):
-        assert signed_in(ada).get("/triage/").status_code == 403
-
-    def test_assign_to_me_in_one_press_and_back_to_the_queue(self, pm, item, signed_in):
-        response = signed_in(pm).post(
-            reverse("intake:request-take", args=[item.number]),
-            {"owner_seen": "none", "next": "/triage/?kind=idea"},
-        )
-        assert (response.status_code, response["Location"]) == (303, "/triage/?kind=idea")
-        item.refresh_from_db()
-        assert item.owner == pm
-
-    def test_it_never_leads_elsewhere(self, pm, item, signed_in):
-        response = signed_in(pm).post(
-            reverse("intake:request-take", args=[item.number]),
-            {"owner_seen": "none", "next": "https://evil.example/triage/"},
-        )
-        assert response["Location"] == item.get_absolute_url()
-
-    def test_a_lost_race_for_it_says_who_was_first(self, pm, opsadmin, item, team, signed_in):
-        signed_in(opsadmin).post(
-            reverse("intake:request-take", args=[item.number]), {"owner_seen": "none"}
-        )
-        response = signed_in(pm).post(
-            reverse("intake:request-take", args=[item.number]),
-            {"owner_seen": "none", "next": "/triage/"},
-        )
-        assert response.status_code == 409
-        assert "Ines Carvalho took this first" in text(response)
-
-    def test_my_teams_come_first_and_all_are_a_choice_away(self, pm, ada, signed_in):
-        make_request(ada, title="For the yard", team=make_team(name="Yard", slug="yard"))
-        browser = signed_in(pm)
-        assert "For the yard" not in text(browser.get("/triage/"))
-        assert "For the yard" in text(browser.get("/triage/?area=all"))
-        assert "For the yard" in text(browser.get("/triage/?area=yard"))
-
-    @pytest.mark.parametrize("kind", ["", "idea", "data"])
-    @pytest.mark.parametrize("area", ["", "all", "none", "dispatch", "yard", "nowhere"])
-    def test_each_tab_counts_what_it_shows(self, pm, opsadmin, ada, team, area, kind):
-        yard = make_team(name="Yard", slug="yard")
-        for where in (team, yard, None):
-            for what in ("idea", "data"):
-                make_request(ada, team=where, kind=what)
-                triage_request(
-                    item=make_request(ada, team=where, kind=what), actor=pm, team=where, owner=pm
-                )
-                asked = make_request(ada, team=where, kind=what)
-                ask_requester(item=asked, actor=opsadmin, question="Why?")
-        Request.objects.filter(pk__in=Request.objects.all()[:5]).update(due_at="2026-01-05T10:00Z")
-        for user in (pm, opsadmin):
-            counts = queue_counts(user, area=area, kind=kind)
-            for view in VIEWS:
-                assert counts[view] == queue(user, view=view, area=area, kind=kind).count(), view
-            waiting = queue(user, view="triage", area=area, kind=kind)
-            assert counts["late"] == waiting.filter(due_at__lt=timezone.now()).count()
-
-    @pytest.mark.parametrize("query", ["view=x&area=y&sort=z&page=99&on=abc", "on=99999999999999"])
-    def test_a_bent_address_still_shows_a_queue(self, pm, item, signed_in, query):
-        assert signed_in(pm).get(f"/triage/?{query}").status_code == 200
 
 
 @pytest.mark.parametrize(
