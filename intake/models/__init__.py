@@ -36,6 +36,7 @@ from intake.models.scoring import (
     ScoringModelVersion,
     ScoringSession,
 )
+from intake.models.triage import VIEW_NAME_LENGTH, SavedView
 from intake.models.voices import Customer, DuplicatePair, Follow, Vote
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "REQUEST_NUMBERS",
     "SESSION_NUMBERS",
     "TITLE_LENGTH",
+    "VIEW_NAME_LENGTH",
     "Affected",
     "Attachment",
     "Candidate",
@@ -71,6 +73,7 @@ __all__ = [
     "Revision",
     "RoutingHit",
     "RoutingRule",
+    "SavedView",
     "Score",
     "ScoringModel",
     "ScoringModelVersion",
