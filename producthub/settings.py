@@ -249,6 +249,9 @@ TIME_ZONE = env_time_zone("TIME_ZONE", "Europe/Amsterdam")
 # raised with its owner.
 HEARD_CEILING_DAYS = env_int("HEARD_CEILING_DAYS", 14, low=1, high=365)
 
+# A form of a million letters still reaches its own words about length; what is longer is refused.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024**2
+
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = Path(env_str("STATIC_ROOT", str(HUB_DIR / "static")))

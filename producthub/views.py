@@ -9,6 +9,7 @@ import structlog
 from celery.exceptions import OperationalError as BrokerError
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -28,6 +29,7 @@ from producthub.lib.watch import new_request_id
 log = structlog.get_logger(__name__)
 
 BROKER_WAIT_SECONDS = 2
+FORM_MEGABYTES = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024**2
 # allauth counts sign-ins by the minute.
 RETRY_SECONDS = 60
 
@@ -170,7 +172,13 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 @requires_csrf_token
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """400: what arrived cannot be read. Bare, for even the host name may be the wrong one."""
+    """400: what arrived cannot be read. Bare, for even the host name may be the wrong one.
+
+    413 where it is longer than a form takes.
+    """
+    if isinstance(exception, RequestDataTooBig):
+        context = {"theme": _theme(request), "megabytes": FORM_MEGABYTES}
+        return HttpResponse(render_to_string("413.html", context), status=413)
     return HttpResponse(render_to_string("400.html", {"theme": _theme(request)}), status=400)
 
 
