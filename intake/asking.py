@@ -1,15 +1,15 @@
 """Which forms people are offered, and what a request's answers say."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from accounts.models import Team, User
-from accounts.permissions import is_product_ops
+from accounts.permissions import is_pm, is_product_ops
 from intake import questions
-from intake.models import Customer, Draft, FieldType, IntakeForm, Kind, MapsTo, Request
+from intake.models import Attachment, Customer, Draft, FieldType, IntakeForm, Kind, MapsTo, Request
 
 # Words that tell a kind: a person who chose another form is asked whether it is the right one.
 _TELLING: dict[str, frozenset[str]] = {
@@ -146,3 +146,17 @@ def _answered(
 def answers_context(item: Request) -> dict[str, Any]:
     """Context of `intake/_answers.html`."""
     return {"answers": answers_of(item)}
+
+
+def files_of(user: User, items: Collection[int]) -> list[Attachment]:
+    """The files of these requests that a reader may see, oldest first; one query. The requests
+    are those of a group that the reader sees already."""
+    found = Attachment.objects.filter(request__in=items).select_related("uploaded_by")
+    if not is_pm(user):
+        found = found.filter(is_internal=False).exclude(comment__is_internal=True)
+    return list(found)
+
+
+def files_context(user: User, items: Collection[int]) -> dict[str, Any]:
+    """Context of `intake/_files.html`."""
+    return {"files": files_of(user, items) if items else []}

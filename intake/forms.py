@@ -13,6 +13,7 @@ from intake.models import (
     Customer,
     Visibility,
 )
+from intake.request_forms import FilesField
 from planning.models import Outcome
 from producthub.lib.forms import HubForm, TextArea
 from producthub.lib.input import whole_number
@@ -146,6 +147,7 @@ class CommentForm(KeyedForm):
         widget=TextArea(2),
         error_messages={"required": "Write the comment first"},
     )
+    uploads = FilesField(label="Files", required=False)
 
 
 class AskForm(KeyedForm):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from accounts.permissions import is_pm, is_product_ops
-from intake.models import Request, ScoringSession
+from intake.models import Attachment, Request, ScoringSession
 
 
 def can_triage(user: Any) -> bool:
@@ -45,3 +45,15 @@ def can_facilitate(user: Any, session: ScoringSession) -> bool:
 def can_keep_models(user: Any) -> bool:
     """Make and change scoring models."""
     return is_product_ops(user)
+
+
+def can_see_file(user: Any, attachment: Attachment) -> bool:
+    """Who sees its request sees a file; internal ones are for PMs, a draft's for its author."""
+    if attachment.request_id is None:
+        draft = attachment.draft
+        return draft is not None and draft.person_id == user.pk
+    comment = attachment.comment
+    is_internal = attachment.is_internal or (comment is not None and comment.is_internal)
+    if is_internal and not is_pm(user):
+        return False
+    return Request.objects.visible_to(user).filter(pk=attachment.request_id).exists()

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from django import forms
@@ -19,6 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from accounts.models import Team, User
 from intake import questions
+from intake.files import ACCEPT, MAX_FILES, BadFile, Checked, inspect
 from intake.models import (
     PROBLEM_LENGTH,
     TITLE_LENGTH,
@@ -102,6 +103,7 @@ class Asked:
     field: BoundField
     only_if: str
     condition: SafeString
+    files: Sequence[Any] = ()
 
     @property
     def is_group(self) -> bool:
@@ -110,6 +112,7 @@ class Asked:
 
     @property
     def is_file(self) -> bool:
+        """Takes files, which the page sends by themselves."""
         return self.question.type == FieldType.FILE
 
 
@@ -152,6 +155,8 @@ class VersionForm(HubForm):
             field = self.fields.get(question.key)
             if isinstance(field, forms.ModelChoiceField):
                 field.queryset = Team.objects.filter(takes_requests=True, is_active=True)
+        # Files that are on the draft already, by key of the question.
+        self.kept: dict[str, list[Any]] = {}
         self.shown = questions.applies(self.questions, self.typed())
         if self.is_bound:
             for question in self.questions:
@@ -162,7 +167,7 @@ class VersionForm(HubForm):
         """What is typed or filled in, by key, as it is: before anything is checked."""
         found: dict[str, Any] = {}
         for question in self.questions:
-            if question.key not in self.fields:
+            if question.key not in self.fields or question.type == FieldType.FILE:
                 continue
             name = self.add_prefix(question.key)
             if not self.is_bound:
@@ -186,6 +191,7 @@ class VersionForm(HubForm):
                         self[key],
                         questions.condition_words(by_key[key], self.questions),
                         _condition(by_key[key]),
+                        self.kept.get(key, ()),
                     )
                     for key in section.keys
                     if key in self.fields
@@ -193,6 +199,13 @@ class VersionForm(HubForm):
             )
             for section in questions.sections(self.questions)
         ]
+
+    def keep(self, files: Mapping[str, list[Any]]) -> None:
+        """Files that the draft holds: they are shown, and answer a question that needs one."""
+        self.kept = dict(files)
+        for key, held in self.kept.items():
+            if held and key in self.fields:
+                self.fields[key].required = False
 
     @property
     def is_for_someone(self) -> bool:
@@ -271,16 +284,12 @@ def _stable_text(stored: Any) -> str:
 def _made(version_id: int, stored: str) -> type[VersionForm]:
     asked = questions.read(orjson.loads(stored))
     fields = {question.key: _field(question) for question in asked}
-    return type(
-        "RequestForm",
-        (VersionForm,),
-        {
-            "questions": asked,
-            "version_id": version_id,
-            "field_order": [*fields, *BEHALF],
-            **{key: field for key, field in fields.items() if field is not None},
-        },
-    )
+    known = {key: field for key, field in fields.items() if field is not None}
+    made: Any = type("RequestForm", (VersionForm,), dict(known))
+    # After the class is made: a question may have the same key as one of these.
+    made.questions, made.version_id = asked, version_id
+    made.field_order = [*known, *BEHALF]
+    return cast(type[VersionForm], made)
 
 
 def _condition(question: Question) -> SafeString:
@@ -342,6 +351,7 @@ _REQUIRED: Mapping[str, str] = {
     FieldType.URL: "Enter a full address, like https://example.com/page",
     FieldType.PERSON: "Enter a name or mail address",
     FieldType.CUSTOMER: "Enter the customer’s name",
+    FieldType.FILE: "Add a file: it is needed",
 }
 _ERRORS: Mapping[str, dict[str, str]] = {
     FieldType.CHOICE: {"invalid_choice": "Choose from the list"},
@@ -355,6 +365,39 @@ _ERRORS: Mapping[str, dict[str, str]] = {
     FieldType.DATE: {"invalid": "Enter a date like 2027-03-31"},
     FieldType.URL: {"invalid": "Enter a full address, like https://example.com/page"},
 }
+
+
+class ManyFiles(forms.FileInput):
+    """A control that takes several files."""
+
+    allow_multiple_selected = True
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        several = getattr(files, "getlist", None)
+        return several(name) if several else files.get(name) or []
+
+
+class FilesField(forms.Field):
+    """Files, told by their content; as `intake.files.Checked`."""
+
+    widget = ManyFiles
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.widget.attrs.update({"accept": ACCEPT, "multiple": True})
+
+    def clean(self, value: Any) -> list[Checked]:
+        uploads = [one for one in value or [] if one]
+        if self.required and not uploads:
+            raise ValidationError(self.error_messages["required"], code="required")
+        if len(uploads) > MAX_FILES:
+            raise ValidationError(
+                f"Add at most {MAX_FILES} files here. Zip them, or leave some out."
+            )
+        try:
+            return [inspect(one) for one in uploads]
+        except BadFile as error:
+            raise ValidationError(str(error)) from error
 
 
 class OneLine(forms.CharField):
@@ -444,4 +487,5 @@ _MAKERS: Mapping[str, Any] = {
     FieldType.PERSON: lambda question: PersonField(),
     FieldType.TEAM: _team,
     FieldType.CUSTOMER: lambda question: CustomerField(),
+    FieldType.FILE: lambda question: FilesField(),
 }

@@ -45,3 +45,10 @@ def watch_sessions() -> None:
     )
     for session in running:
         services.remind_scorers(session=session)
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def remove_loose_files() -> None:
+    """Remove files that were put on a form and never sent."""
+    done = services.remove_loose_files()
+    log.info("loose_files_removed", files=done)

@@ -3,6 +3,7 @@ from django.urls import path, re_path
 from intake.views import (
     bulk,
     drafting,
+    files,
     form_stats,
     imports,
     merging,
@@ -27,6 +28,9 @@ urlpatterns = [
     path("requests/drafts/<uuid:key>/open/<int:number>/", drafting.draft_open, name="draft-open"),
     path("requests/drafts/<uuid:key>/back/", drafting.draft_back, name="draft-back"),
     path("requests/drafts/<uuid:key>/discard/", drafting.draft_discard, name="draft-discard"),
+    path("requests/drafts/files/<slug:field>/", drafting.draft_files, name="draft-files"),
+    path("files/<uuid:key>/", files.file, name="file"),
+    path("files/<uuid:key>/remove/", files.file_remove, name="file-remove"),
     path("requests/drafts/accept/", drafting.draft_accept, name="draft-accept"),
     path("requests/drafts/<uuid:key>/answered/", drafting.draft_answered, name="draft-answered"),
     path("requests/forms/", form_stats.forms, name="forms"),

@@ -106,4 +106,10 @@ SCHEDULES: dict[str, tuple[str, int, str]] = {
         60,
         "Opens scores at their closing time, and reminds scorers four hours before.",
     ),
+    # Every day: remove files that were never sent.
+    "Remove loose files": (
+        "intake.tasks.remove_loose_files",
+        86_400,
+        "Removes files that were put on a form and never sent, after a week.",
+    ),
 }

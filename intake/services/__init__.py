@@ -27,6 +27,13 @@ from intake.services.errors import (
     NothingAsked,
     RequestError,
 )
+from intake.services.files import (
+    TooManyFiles,
+    add_to_draft,
+    comment_with_files,
+    remove_from_draft,
+    remove_loose_files,
+)
 from intake.services.forms import FormFaults, copy_form, publish_form
 from intake.services.merging import dismiss_pair, merge_requests, note_likely, unmerge_request
 from intake.services.promises import (
@@ -104,16 +111,19 @@ __all__ = [
     "SettledFirst",
     "StaleDraft",
     "StillBlind",
+    "TooManyFiles",
     "Window",
     "abandon_idle_drafts",
     "accept_answer",
     "add_candidates",
     "add_scorer",
+    "add_to_draft",
     "answer_question",
     "ask_requester",
     "change_scoring_model",
     "change_session",
     "comment_on_request",
+    "comment_with_files",
     "copy_form",
     "create_scoring_model",
     "decide_request",
@@ -138,6 +148,8 @@ __all__ = [
     "promise",
     "publish_form",
     "remind_scorers",
+    "remove_from_draft",
+    "remove_loose_files",
     "remove_scorer",
     "reopen_draft",
     "reveal_due_sessions",

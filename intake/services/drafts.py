@@ -115,6 +115,18 @@ def save_draft(
     return draft
 
 
+def begun(
+    *, person: User, key: uuid.UUID, version: FormVersion, at: datetime | None = None
+) -> Draft:
+    """The draft under a key, locked, begun where there is none: for files, which are no words.
+    Raises DraftEnded, PermissionDenied for somebody else's key."""
+    now = at or timezone.now()
+    draft = _held(key, person) or _begin(person, key, version, now)
+    if draft.state not in WRITABLE:
+        raise DraftEnded(draft)
+    return draft
+
+
 def _plain(tab: str) -> str:
     """A page's own name: letters and digits, whatever was sent."""
     return "".join(letter for letter in tab if letter.isascii() and letter.isalnum())[:40]
@@ -208,6 +220,7 @@ def send_draft(
     data = {"form": version.form_id, "request": item.pk}
     record("draft.sent", draft, actor=author, at=now, data=data)
     _keep_dismissed(draft, item, author, now)
+    draft.files.filter(request__isnull=True).update(request=item)
     return item
 
 
@@ -273,6 +286,7 @@ def join_request(
     held.state, held.request, held.ended_at = Draft.State.JOINED, top, now
     held.data = {**held.data, "_case": before}
     held.save(update_fields=["state", "request", "ended_at", "data"])
+    held.files.filter(request__isnull=True).update(request=top)
     data = {"form": held.form_id, "request": top.pk}
     record("suggestion.taken", held, actor=person, at=now, data={"request": top.pk})
     record("draft.joined", held, actor=person, at=now, data=data)
@@ -342,6 +356,7 @@ def reopen_draft(*, draft: Draft, person: User, at: datetime | None = None) -> D
     now = at or timezone.now()
     if held.state == Draft.State.JOINED and held.request is not None:
         _take_vote_back(held, person, now)
+        held.files.filter(request=held.request).update(request=None)
     held.state, held.request, held.ended_at, held.saved_at = Draft.State.OPEN, None, None, now
     held.data = {
         name: value for name, value in held.data.items() if name not in ("_case", "_answer")

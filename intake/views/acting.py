@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from accounts.http import SignedInRequest
-from intake import selectors, services
+from intake import asking, selectors, services
 from intake.forms import (
     AnswerForm,
     AskForm,
@@ -18,7 +19,7 @@ from intake.forms import (
     TriageForm,
     VoteForm,
 )
-from intake.models import Affected, Request
+from intake.models import Affected, Attachment, Request
 from intake.permissions import can_answer, can_decide, can_edit, can_triage
 from intake.views.queue import TYPED, acted, leave_word, queue_address, refused
 from producthub.lib.forms import HubForm
@@ -40,7 +41,11 @@ def visible(request: SignedInRequest, number: int) -> Request:
         "customer",
         "root",
         "routed_by",
+        "form_version",
     )
+    # Most have no files: told here, they cost the page no query of their own.
+    files = Attachment.objects.filter(Q(request=OuterRef("pk")) | Q(request__root=OuterRef("pk")))
+    items = items.annotate(has_files=Exists(files))
     return get_object_or_404(items.defer("search_vector"), number=number)
 
 
@@ -188,5 +193,9 @@ def detail_context(
         "open_question": selectors.open_question(item),
         "affected": [str(Affected(value).label) for value in item.affected],
         "due_html": selectors.due_tag(item.due_at, item.asked_at),
+        **asking.answers_context(item),
+        **asking.files_context(
+            user, [one.pk for one in seen.members] if getattr(item, "has_files", True) else []
+        ),
         **forms_for(request, item, bound),
     }

@@ -13,9 +13,10 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.http import SignedInRequest
 from intake import asking, services
 from intake.models import PROBLEM_LENGTH, TITLE_LENGTH, Draft, Request
+from intake.request_forms import form_class
 from intake.suggestions import Suggestions, answers_beside, suggestions_for
 from intake.views.acting import said_and_gone
-from intake.views.writing import Writing, writing
+from intake.views.writing import Writing, files_of, writing
 from playbook.models import Article
 from playbook.selectors import page_rows
 from producthub.lib.htmx import see_other, wants_fragment
@@ -180,6 +181,25 @@ def draft_answered(request: SignedInRequest, key: uuid.UUID) -> HttpResponse:
         item = seen.select_related("decision").first()
     context = {"draft": draft, "page": page, "item": item}
     return render(request, "intake/answered.html", context)
+
+
+@require_POST
+def draft_files(request: SignedInRequest, field: str) -> HttpResponse:
+    """Files of one question, as they are chosen; the control with what the draft holds."""
+    work = writing(request)
+    asked = next((one for one in work.asked if one.key == field), None) if work else None
+    if work is None or asked is None:
+        return HttpResponse(status=204)
+    refused = work.take_files(request.FILES).get(field, "")
+    context = {"asked": file_control(work, field), "refused": refused}
+    return render(request, "intake/_file_field.html", context, status=422 if refused else 200)
+
+
+def file_control(work: Writing, field: str) -> Any:
+    """The control of one file question with the files that the draft holds."""
+    made = form_class(work.version)()
+    made.keep(files_of(work.person, work.key))
+    return next(one for block in made.blocks for one in block.asked if one.question.key == field)
 
 
 def _mine(request: SignedInRequest, key: uuid.UUID) -> Draft:

@@ -26,7 +26,7 @@ from intake.suggestions import (
     suggestions_for,
 )
 from intake.views.acting import said_and_gone
-from intake.views.writing import Writing, as_key, writing
+from intake.views.writing import Writing, as_key, files_of, writing
 from producthub.lib.htmx import page, see_other
 from producthub.lib.input import whole_number
 
@@ -42,6 +42,7 @@ def request_new(request: SignedInRequest) -> HttpResponse:
     work = writing(request)
     if work is None:
         return page(request, *EMPTY)
+    refused = work.take_files(request.FILES) if request.FILES else {}
     if "switch" in request.POST:
         return _show(request, work.forms, work.chosen, _switched(work))
     if "draft" in request.POST or "overwrite" in request.POST:
@@ -50,7 +51,7 @@ def request_new(request: SignedInRequest) -> HttpResponse:
         found, draft = _look(work)
         form = _unchecked(work)
         return _show(request, work.forms, work.chosen, form, found=found, draft=draft)
-    return _sent(request, work)
+    return _sent(request, work, refused)
 
 
 def _opened(request: SignedInRequest) -> HttpResponse:
@@ -84,9 +85,12 @@ def _draft(user: User, text: str) -> Draft | None:
     return get_object_or_404(found, key=key, person=user)
 
 
-def _sent(request: SignedInRequest, work: Writing) -> HttpResponse:
+def _sent(request: SignedInRequest, work: Writing, refused: dict[str, str]) -> HttpResponse:
     form = work.form()
-    if form.is_valid() and (person := _whose(request.user, form)):
+    is_valid = form.is_valid()
+    for key, words in refused.items():
+        form.add_error(key, words)
+    if is_valid and not refused and (person := _whose(request.user, form)):
         if request.POST.get("send") != "anyway" and (found := _first_look(work)):
             return _show(
                 request, work.forms, work.chosen, form, found=found, first=True, draft=work.kept()
@@ -160,6 +164,7 @@ def _show(
     status: int = 200,
 ) -> HttpResponse:
     key = as_key(form["submission_key"].value()) or uuid.uuid4()
+    form.keep(files_of(request.user, key))
     context: dict[str, Any] = {
         "forms": forms,
         "chosen": chosen,

@@ -182,8 +182,8 @@ def request_comment(request: SignedInRequest, number: int) -> HttpResponse:
     return act(
         request,
         number,
-        CommentForm(request.POST),
-        lambda item, data: services.comment_on_request(item=item, actor=request.user, **data),
+        CommentForm(request.POST, request.FILES),
+        lambda item, data: services.comment_with_files(item=item, actor=request.user, **data),
         lambda item: "Your comment is here.",
     )
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
 
 from accounts.http import SignedInRequest
 from accounts.models import User
 from intake import asking, questions, services
-from intake.models import Draft, FormVersion, IntakeForm, MapsTo
+from intake.files import MAX_FILES, BadFile, Checked, inspect
+from intake.models import Attachment, Draft, FieldType, FormVersion, IntakeForm, MapsTo
 from intake.request_forms import BEHALF, VersionForm, form_class
 from producthub.lib.input import whole_number
 
@@ -34,7 +36,8 @@ class Writing:
     @property
     def typed(self) -> dict[str, list[str]]:
         """By name of the control, for the draft."""
-        names = [*(question.key for question in self.asked), *BEHALF]
+        asked = [one.key for one in self.asked if one.type != FieldType.FILE]
+        names = [*asked, *BEHALF]
         return {
             name: [str(one) for one in self.posted.getlist(name)[:MAX_VALUES]]
             for name in names
@@ -74,7 +77,45 @@ class Writing:
         return draft or self.save()
 
     def form(self) -> VersionForm:
-        return form_class(self.version)(self.posted)
+        """The posted form. Files that came with it are on the draft by then, or refused."""
+        form = form_class(self.version)(self.posted)
+        form.keep(files_of(self.person, self.key))
+        return form
+
+    def take_files(self, files: MultiValueDict[str, Any]) -> dict[str, str]:
+        """Put what was sent along on the draft, and say by question what is not taken: typed
+        text and good files are kept, whatever is wrong with another."""
+        refused: dict[str, str] = {}
+        for question in self.asked:
+            uploads = files.getlist(question.key)[: 4 * MAX_FILES]
+            if question.type != FieldType.FILE or not uploads:
+                continue
+            good: list[Checked] = []
+            for upload in uploads:
+                try:
+                    good.append(inspect(upload))
+                except BadFile as error:
+                    refused.setdefault(question.key, str(error))
+            try:
+                services.add_to_draft(
+                    person=self.person,
+                    key=self.key,
+                    version=self.version,
+                    field_key=question.key,
+                    files=good,
+                )
+            except services.RequestError as error:
+                refused[question.key] = str(error)
+        return refused
+
+
+def files_of(person: User, key: uuid.UUID) -> dict[str, list[Attachment]]:
+    """Files on a person's draft, by key of the question."""
+    found: dict[str, list[Attachment]] = {}
+    rows = Attachment.objects.filter(draft__key=key, draft__person=person, request__isnull=True)
+    for row in rows:
+        found.setdefault(row.field_key, []).append(row)
+    return found
 
 
 def writing(request: SignedInRequest) -> Writing | None:

@@ -7,6 +7,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 HEADER = "Content-Security-Policy"
+# For files that people sent: nothing in them runs, asks for anything or acts as the hub.
+SANDBOXED = "is_sandboxed"
+SANDBOX = "sandbox; default-src 'none'; img-src 'self'"
 
 
 def policy_text(extra: Mapping[str, Any] | None = None) -> str:
@@ -24,7 +27,7 @@ class SecurityPolicyMiddleware:
 
     In place of django-csp's own, which builds the text anew for every answer, in random order,
     and lets a view switch it off. Its decorator `csp_update` works here: a view can add sources
-    to a directive that the settings name, and nothing else.
+    to a directive that the settings name, or mark its answer SANDBOXED, and nothing else.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -35,6 +38,9 @@ class SecurityPolicyMiddleware:
         response = self.get_response(request)
         if settings.DEBUG and response.status_code in (404, 500):
             return response  # Django's own debug pages bring their styles along
+        if getattr(response, SANDBOXED, False):
+            response[HEADER] = SANDBOX
+            return response
         extra = getattr(response, "_csp_update", None)
         response[HEADER] = policy_text(extra) if extra else self.common
         return response
