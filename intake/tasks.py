@@ -5,7 +5,7 @@ from celery import shared_task
 
 from intake import likely, services
 from intake.models import ScoringSession
-from intake.services import importing
+from intake.services import importing, watch
 
 log = structlog.get_logger(__name__)
 
@@ -52,3 +52,10 @@ def remove_loose_files() -> None:
     """Remove files that were put on a form and never sent."""
     done = services.remove_loose_files()
     log.info("loose_files_removed", files=done)
+
+
+@shared_task(soft_time_limit=100, time_limit=120)
+def watch_promises() -> None:
+    """Warn before promises break, tell when one did, raise a task where nobody heard."""
+    done = watch.watch_promises()
+    log.info("promises_watched", warned=done.warned, breached=done.breached, silent=done.silent)

@@ -9,6 +9,7 @@ from intake.views import (
     merging,
     mine,
     new,
+    promises,
     request,
     scoring,
     sessions,
@@ -53,6 +54,9 @@ urlpatterns = [
     path("requests/<int:number>/edit/", request.request_edit, name="request-edit"),
     path("requests/<int:number>/before/", request.request_revisions, name="request-revisions"),
     path("requests/<int:number>/unmerge/", request.request_unmerge, name="request-unmerge"),
+    # promises and silence
+    path("promises/", promises.promises, name="promises"),
+    path("triage/quiet/", promises.quiet, name="quiet"),
     # files
     path("requests/import/", imports.import_new, name="import-new"),
     path("requests/import/<int:pk>/", imports.import_detail, name="import"),

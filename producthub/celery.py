@@ -46,6 +46,12 @@ SCHEDULES: dict[str, tuple[str, int, str]] = {
         60,
         "Hands out events whose handlers did not finish, for example after a crash.",
     ),
+    # Every 5 minutes: watch over promises and silence.
+    "Watch promises": (
+        "intake.tasks.watch_promises",
+        300,
+        "Warns before a promise breaks, tells when one did, and raises a task where nobody heard.",
+    ),
     # Every 2 minutes: go on with files that a dead worker left.
     "Resume imports": (
         "intake.tasks.resume_imports",
