@@ -48,7 +48,11 @@ FIELD = "_unsent"
 _FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 _SECRET = re.compile(r"passw|secret|token|\botp\b|\bcode\b|recovery|api_?key", re.IGNORECASE)
 # Sent along by the page itself; nobody typed it.
-_TECHNICAL = re.compile(r"_.*|next|.*_key|.*_FORMS|.*-id|initial-.*|seen.*|version|action", re.I)
+_TECHNICAL = re.compile(
+    r"_.*|next|(.*_)?key|.*_FORMS|.*-id|initial-.*|seen.*|version|action|form|draft|saved|tab|field"
+    r"|touched",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
