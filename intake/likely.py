@@ -10,6 +10,7 @@ KEPT = 5
 # Below this the best match is chance; triage should not look at chance.
 CONFIDENCE_FLOOR = 0.15
 SHARE_OF_BEST = 0.5
+LOOKED_AT_AGAIN = 200
 
 
 def look_for(event: Event) -> None:
@@ -17,6 +18,13 @@ def look_for(event: Event) -> None:
     from intake.tasks import find_likely
 
     find_likely.delay(event.subject_id)
+
+
+def find_again(limit: int = LOOKED_AT_AGAIN) -> int:
+    """Look once more for the newest open requests: vectors were made since, the engine has
+    learnt, others have arrived. Returns how many pairs are new."""
+    newest = Request.objects.open().order_by("-id").values_list("pk", flat=True)[:limit]
+    return sum(find(pk) for pk in list(newest))
 
 
 def find(request_id: int) -> int:

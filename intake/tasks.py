@@ -59,3 +59,9 @@ def watch_promises() -> None:
     """Warn before promises break, tell when one did, raise a task where nobody heard."""
     done = watch.watch_promises()
     log.info("promises_watched", warned=done.warned, breached=done.breached, silent=done.silent)
+
+
+@shared_task(soft_time_limit=280, time_limit=300)
+def find_likely_again() -> None:
+    """Look once more for likely duplicates of what is open."""
+    log.info("likely_found_again", pairs=likely.find_again())

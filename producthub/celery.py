@@ -46,6 +46,12 @@ SCHEDULES: dict[str, tuple[str, int, str]] = {
         60,
         "Hands out events whose handlers did not finish, for example after a crash.",
     ),
+    # Every hour: look again for likely duplicates of what is open.
+    "Look again for duplicates": (
+        "intake.tasks.find_likely_again",
+        3600,
+        "Looks once more for likely duplicates of open requests, now that the engine knows more.",
+    ),
     # Every 5 minutes: watch over promises and silence.
     "Watch promises": (
         "intake.tasks.watch_promises",

@@ -10,6 +10,7 @@ from accounts.models import User
 from activity.events import replaying
 from hub.demo import bulk, company, news, plan, scoring, work
 from hub.demo.replay import replay
+from intake import likely
 from intake.models import Request
 
 # The newest requests and those of the cast are lived through by the services; what is older is
@@ -52,6 +53,8 @@ def load(*, now: datetime, scale: int = 1) -> Loaded:
         older, lived = split(drawn)
         bulk.write(older, built)
         made = replay(lived, built)
+        for item in made:
+            likely.find(item.pk)
         scoring.build(now)
         items = work.build(built, now, scale)
         notices = news.tell(made, company.readers(drawn, built), now)
