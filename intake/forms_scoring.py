@@ -107,7 +107,7 @@ class SessionForm(HubForm):
     )
     numbers = forms.CharField(
         label="More requests, by number",
-        help_text="Like 1482, 1490. They join what you tick below.",
+        help_text="Like 1482, 1490. They join what is ticked above.",
         required=False,
         max_length=1000,
     )

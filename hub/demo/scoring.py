@@ -8,7 +8,7 @@ from random import Random
 from django.utils import timezone
 
 from accounts.models import Role, User
-from intake import services
+from intake import scoreboard, services
 from intake.models import Request, ScoringModel, ScoringSession, Status
 from intake.scoring import Criterion
 
@@ -98,7 +98,9 @@ def _closed(now: datetime, ops: User, pms: Sequence[User], items: list[Request])
     services.pause_talk(session=session, actor=ops, at=talk + timedelta(minutes=6))
     deciding = talk + timedelta(minutes=40)
     services.move_session(session=session, to="decide", actor=ops, seen="talk", at=deciding)
-    for number, (item, outcome) in enumerate(zip(items, ("do", "later"), strict=False)):
+    board = scoreboard.board(ScoringSession.objects.get(pk=session.pk), ops)
+    best, last = board.ranked[0].item, board.ranked[-1].item
+    for number, (item, outcome) in enumerate(((best, "do"), (last, "later"))):
         owner = item.owner or ops
         services.decide_request(
             item=item,

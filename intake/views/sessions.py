@@ -113,6 +113,7 @@ def session_new(request: SignedInRequest) -> HttpResponse:
             "title": f"{timezone.localdate():%B} scoring",
             "scorers": _usual_scorers(request.user, team),
             "clock_minutes": 8,
+            "model": _usual_model(team),
         }
         form = SessionForm(initial=initial, models=models)
     context = {
@@ -146,6 +147,15 @@ def _usual_scorers(user: User, team: Team | None) -> list[int]:
         return [user.pk]
     members = team.memberships.current().values_list("user_id", flat=True)
     return list({*product_managers().filter(pk__in=members).values_list("pk", flat=True), user.pk})
+
+
+def _usual_model(team: Team | None) -> str:
+    """The model that the team scored by last time; the weighted one before any."""
+    last = ScoringSession.objects.filter(is_solo=False, version__model__is_active=True)
+    if team is not None:
+        last = last.filter(team=team)
+    slug = last.values_list("version__model__slug", flat=True).first()
+    return slug or "weighted"
 
 
 def _open(
@@ -372,6 +382,8 @@ def _forms(
     """What the reader can do here; a posted form comes back with its errors."""
     found: dict[str, Any] = {}
     scheme = services.scheme_of(session.version)
+    if not session.is_blind and (view == Stage.DECIDE or session.is_closed):
+        found["decided"] = decided_in(session)
     if line is not None and view == Stage.SCORE and session.is_blind and board.is_scorer:
         initial = initial_answers(line.mine.values) if line.mine else {}
         found["answers_form"] = AnswersForm(scheme=scheme, initial=initial)
@@ -399,7 +411,6 @@ def _forms(
             found["decision_form"] = DecisionForm(initial=_suggested(board, line))
             found["evidence"] = scoreboard.evidence(line.item)
         found["notes_form"] = NotesForm(session=session)
-        found["decided"] = decided_in(session)
     if facilitates and not session.is_closed:
         found["agenda_form"] = AgendaForm()
         found["change_form"] = SessionChangeForm(session=session)
@@ -481,14 +492,16 @@ def _act(
         return _page(request, fresh, request.POST, bound=form, on=on, view=view, status=409)
     if said:
         messages.success(request, said)
-    if wants_fragment(request):
-        fresh = _session(request, session.number)
-        return _page(request, fresh, {"v": view} | _kept(request), on=go_on, view=view)
     kept = {"v": view, **_kept(request)}
     if go_on:
         kept["on"] = str(go_on)
-    where = reverse("intake:session", args=[session.number])
-    return see_other(f"{where}?{urlencode(kept)}")
+    where = f"{reverse('intake:session', args=[session.number])}?{urlencode(kept)}"
+    if wants_fragment(request):
+        fresh = _session(request, session.number)
+        response = _page(request, fresh, kept, on=go_on, view=view)
+        response["HX-Push-Url"] = where
+        return response
+    return see_other(where)
 
 
 def _kept(request: SignedInRequest) -> dict[str, str]:

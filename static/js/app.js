@@ -138,6 +138,15 @@
   fadeUndo(doc);
   doc.addEventListener("htmx:load", function (event) { fadeUndo(event.target); });
 
+  /* A candidate was opened: a phone is led to its form below the table. */
+  doc.addEventListener("htmx:afterSettle", function (event) {
+    const from = event.detail && event.detail.requestConfig && event.detail.requestConfig.elt;
+    if (!from || !from.matches || !from.matches("#session .t-link")) return;
+    const card = doc.getElementById("s-on");
+    if (card && matchMedia("(max-width: 60rem)").matches) card.scrollIntoView();
+    const row = doc.querySelector("#session tr.on .t-link");
+    if (row) row.focus({ preventScroll: true });
+  });
   /* Talk clock of a scoring session: the server's number, ticking. */
   setInterval(function () {
     const clock = doc.querySelector("[data-ends]");
