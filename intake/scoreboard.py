@@ -581,6 +581,7 @@ class ScoreOf:
     scorers: int = 0
     is_settled: bool = False
     may_score: bool = False
+    sees_sessions: bool = False
 
     @property
     def is_solo(self) -> bool:
@@ -598,7 +599,7 @@ def score_context(item: Request, user: User) -> dict[str, ScoreOf]:
         .order_by("-session__created_at", "-id")
     )
     running = next((one.session for one in candidates if not one.session.is_closed), None)
-    found = ScoreOf(item=top, running=running)
+    found = ScoreOf(item=top, running=running, sees_sessions=is_pm(user))
     found.may_score = is_pm(user) and top.is_open and running is None
     last = next((one for one in candidates if one.session.is_closed), None)
     if (running is not None and running.is_blind) or last is None or top.score is None:

@@ -476,6 +476,7 @@ def _act(
     form: HubForm | None = None,
     on: int | None = None,
     go_on: int | None = None,
+    undo: services.Window | None = None,
 ) -> HttpResponse:
     """One change, then the page as it is now. 422 when the form needs a change, 409 when somebody
     was first or the session went on; what was typed stays in both."""
@@ -491,7 +492,7 @@ def _act(
             messages.error(request, str(error))
         return _page(request, fresh, request.POST, bound=form, on=on, view=view, status=409)
     if said:
-        messages.success(request, said)
+        messages.success(request, said, extra_tags=f"undo-{undo.key}" if undo else "")
     kept = {"v": view, **_kept(request)}
     if go_on:
         kept["on"] = str(go_on)
@@ -608,8 +609,11 @@ def session_decide(request: SignedInRequest, number: int, item: int) -> HttpResp
     session = _session(request, number)
     found = _item(session, item)
     form = DecisionForm(request.POST)
+    undo = services.window(request.user)
 
     def call() -> None:
+        # A no names its main reason where the form asks for one.
+        more = {k: v for k, v in form.cleaned_data.items() if k == "reason_code" and v}
         if session.is_blind:
             raise services.StillBlind("Reveal the scores first: nobody has seen them yet.")
         services.decide_request(
@@ -618,11 +622,12 @@ def session_decide(request: SignedInRequest, number: int, item: int) -> HttpResp
             outcome=form.cleaned_data["outcome"],
             reason=form.cleaned_data["reason"],
             revisit_on=form.cleaned_data["revisit_on"],
-            undo=services.window(request.user),
+            undo=undo,
+            **more,
         )
 
     said = f"{found.reference} is decided. Everyone behind it is told."
-    return _act(request, session, call, said, view=Stage.DECIDE, form=form, on=item)
+    return _act(request, session, call, said, view=Stage.DECIDE, form=form, on=item, undo=undo)
 
 
 @require_POST
