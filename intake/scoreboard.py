@@ -588,16 +588,24 @@ class ScoreOf:
         return self.session is not None and self.session.is_solo
 
 
+def was_tabled() -> Exists:
+    """Annotation of requests: it is or was on an agenda, or was scored alone."""
+    return Exists(Candidate.objects.filter(request=OuterRef("pk")))
+
+
 def score_context(item: Request, user: User) -> dict[str, ScoreOf]:
     """Context of `intake/_score.html`: the agreed score, its formula with the group's numbers,
     and its rank in its session. While it is scored blind again, the former score is hidden, so
-    that it does not lead anyone. Four queries at most."""
+    that it does not lead anyone. Five queries at most, none for what `was_tabled` says was never
+    on an agenda."""
     top = item
-    candidates = list(
-        Candidate.objects.filter(request=top, dropped_at__isnull=True)
-        .select_related("session__version__model")
-        .order_by("-session__created_at", "-id")
-    )
+    candidates: list[Candidate] = []
+    if getattr(item, "was_tabled", True):
+        candidates = list(
+            Candidate.objects.filter(request=top, dropped_at__isnull=True)
+            .select_related("session__version__model")
+            .order_by("-session__created_at", "-id")
+        )
     running = next((one.session for one in candidates if not one.session.is_closed), None)
     found = ScoreOf(item=top, running=running, sees_sessions=is_pm(user))
     found.may_score = is_pm(user) and top.is_open and running is None

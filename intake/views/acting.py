@@ -21,6 +21,7 @@ from intake.forms import (
 )
 from intake.models import Affected, Attachment, Request
 from intake.permissions import can_answer, can_decide, can_edit, can_triage
+from intake.scoreboard import score_context, was_tabled
 from intake.views.queue import TYPED, acted, leave_word, queue_address, refused
 from producthub.lib.forms import HubForm
 from producthub.lib.htmx import page, see_other
@@ -46,6 +47,7 @@ def visible(request: SignedInRequest, number: int) -> Request:
     # Most have no files: told here, they cost the page no query of their own.
     files = Attachment.objects.filter(Q(request=OuterRef("pk")) | Q(request__root=OuterRef("pk")))
     items = items.annotate(has_files=Exists(files))
+    items = items.annotate(was_tabled=was_tabled())  # most were not, and ask no more
     return get_object_or_404(items.defer("search_vector"), number=number)
 
 
@@ -197,5 +199,6 @@ def detail_context(
         **asking.files_context(
             user, [one.pk for one in seen.members] if getattr(item, "has_files", True) else []
         ),
+        **score_context(item, user),
         **forms_for(request, item, bound),
     }

@@ -454,3 +454,31 @@ def test_queries_do_not_grow_with_candidates_and_scorers(pm, ada, team, signed_i
         assert small == large <= 24, path
     one, all_of_them = cost("/prioritise/"), cost("/scoring/points/")
     assert one <= 14 and all_of_them <= 16
+
+
+def test_the_request_page_shows_the_score_to_all(session, pm, priya, items, ada, signed_in):
+    for item, points in zip(items, (9, 5, 1), strict=True):
+        score(session, item, pm, points)
+        score(session, item, priya, points)
+    page = signed_in(ada).get(items[1].get_absolute_url()).content.decode()
+    assert "On the agenda of December scoring, scored blind." in page
+    move(session, "talk", pm, "score")
+    move(session, "closed", pm, "talk")
+    page = signed_in(ada).get(items[1].get_absolute_url()).content.decode()
+    assert "place 2 of 3 in December scoring" in page
+    assert "The median of 2 scores. Middle answers:" in page and "= 50" in page
+    assert "/prioritise/" not in page and "Score it alone" not in page
+    page = signed_in(pm).get(items[1].get_absolute_url()).content.decode()
+    assert session.get_absolute_url() in page
+
+
+def test_a_decision_taken_in_a_session_can_be_undone(session, pm, items, ada, signed_in):
+    move(session, "talk", pm, "score")
+    browser = signed_in(pm)
+    address = f"/prioritise/{session.number}/decide/{items[0].number}/"
+    response = browser.post(address, {"outcome": "do", "reason": "Top."})
+    page = browser.get(response.url).content.decode()
+    key = re.search(r'name="key" value="([^"]+)"', page)[1]
+    assert browser.post("/triage/undo/", {"key": key}).status_code == 303
+    items[0].refresh_from_db()
+    assert items[0].is_open
