@@ -227,7 +227,7 @@ def _meanings(
     if vectors is None or vector is None:
         return {}, {}
     known, values = vectors.of([pk for entries in groups.values() for pk in entries])
-    cosines = dict(zip(known, (values @ vector).tolist(), strict=True))
+    cosines = dict(zip(known, (values * vector).sum(axis=1).tolist(), strict=True))
     places = {pk: place for place, pk in enumerate(known)}
     means = {}
     for group_id, entries in groups.items():
