@@ -3,11 +3,13 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.db.models import Count, QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
@@ -180,7 +182,7 @@ class IntakeFormAdmin(admin.ModelAdmin):
     autocomplete_fields = ("team", "owner")
     inlines = (FieldInline, VersionInline)
     actions = ("copy_forms",)
-    readonly_fields = ("preview",)
+    readonly_fields = ("preview", "open_link")
     fieldsets = (
         (None, {"fields": ("name", "slug", "summary", "intro", "preview")}),
         ("What it makes", {"fields": ("kind", "team", "visibility", "owner")}),
@@ -188,7 +190,7 @@ class IntakeFormAdmin(admin.ModelAdmin):
             "What it promises",
             {"fields": (("first_answer_days", "triage_days", "decision_days"),)},
         ),
-        ("Who gets it", {"fields": (("is_active", "position"), "is_open")}),
+        ("Who gets it", {"fields": (("is_active", "position"), "is_open", "open_link")}),
     )
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -231,3 +233,9 @@ class IntakeFormAdmin(admin.ModelAdmin):
         if not form.pk or form.version_id is None:
             return "Save it first."
         return format_html('<a href="{}">Look at it</a>', form.get_absolute_url())
+
+    @admin.display(description="its open link")
+    def open_link(self, form: IntakeForm) -> str:
+        if not form.is_open:
+            return "Comes once it is open and saved."
+        return settings.BASE_URL + reverse("intake:open-form", args=[form.open_key])

@@ -5,6 +5,7 @@ joined it) hears each change of its state once. Whoever may not see the request 
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 from django.db import transaction
@@ -14,6 +15,7 @@ from accounts.models import User
 from activity.models import Event
 from intake.hearing import reasons
 from intake.models import Comment, Follow, Request, Status
+from intake.open_links import status_path_of
 from intake.services import groups, undo
 from intake.visibility import who_may_not_see
 from notices.services import Message, notify
@@ -66,7 +68,7 @@ def announce(event: Event) -> None:
             notify(
                 event=event,
                 recipients=people.values(),
-                message=message,
+                message=replace(message, guest_url=status_path_of(item)),
                 release_at=release,
                 channel_kind=CHANNEL_KINDS.get(event.kind, "progress"),
                 whys=reasons(item, set(people)),
@@ -349,6 +351,7 @@ def confirm(event: Event) -> None:
             f"{item.reference} received: {item.title}",
             item.get_absolute_url(),
             f"{sender}{by_when}, and you hear of each step here and by mail.",
+            guest_url=status_path_of(item),
         ),
         channel_kind=CHANNEL_KINDS[event.kind],
     )

@@ -3,6 +3,7 @@
 from activity.events import on
 from intake.likely import look_for
 from intake.notices import announce, confirm
+from intake.reviewing import tell_reviewers
 
 ANNOUNCED = (
     "request.triaged",
@@ -22,5 +23,6 @@ def subscribe() -> None:
     """Called once from `ready()`."""
     on("request.submitted", confirm)
     on("request.submitted", look_for)
+    on("submission.confirmed", tell_reviewers)
     for kind in ANNOUNCED:
         on(kind, announce)

@@ -3,8 +3,8 @@
 import structlog
 from celery import shared_task
 
-from intake import likely, services
-from intake.models import ScoringSession
+from intake import likely, open_links, services
+from intake.models import OpenSubmission, ScoringSession
 from intake.services import importing, watch
 
 log = structlog.get_logger(__name__)
@@ -65,3 +65,24 @@ def watch_promises() -> None:
 def find_likely_again() -> None:
     """Look once more for likely duplicates of what is open."""
     log.info("likely_found_again", pairs=likely.find_again())
+
+
+@shared_task(
+    soft_time_limit=50,
+    time_limit=60,
+    autoretry_for=(OSError,),
+    retry_backoff=60,
+    max_retries=8,
+)
+def mail_submission(submission_id: int, kind: str) -> None:
+    """Mail the sender of an open form; tried again while the mail server is away."""
+    found = OpenSubmission.objects.filter(pk=submission_id).first()
+    if found is not None:
+        open_links.send_mail(found, kind)
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def expire_submissions() -> None:
+    """Forget what strangers sent and never confirmed."""
+    done = services.expire_submissions()
+    log.info("submissions_expired", submissions=done)

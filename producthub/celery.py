@@ -124,4 +124,10 @@ SCHEDULES: dict[str, tuple[str, int, str]] = {
         86_400,
         "Removes files that were put on a form and never sent, after a week.",
     ),
+    # Every hour: forget what strangers sent and never confirmed.
+    "Expire open submissions": (
+        "intake.tasks.expire_submissions",
+        3600,
+        "Forgets what came through open forms and was not confirmed within two days.",
+    ),
 }
