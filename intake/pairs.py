@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import Q
@@ -152,7 +153,7 @@ def _partners(
     item: Request, reader: User, best: str, *, limit: int, tops: list[int] | None = None
 ) -> list[Partner]:
     require(can_triage(reader), "Only product managers merge requests.")
-    params = {
+    params: dict[str, Any] = {
         "item": item.pk,
         "root": item.root_id or item.pk,
         "actor": reader.pk,

@@ -379,7 +379,7 @@ def week(user: User) -> Week:
         hour=0, minute=0, second=0, microsecond=0
     )
     sees_all = user.role != Role.PM or not user.team_ids
-    params = {
+    params: dict[str, Any] = {
         "all": sees_all,
         "teams": [] if sees_all else user.team_ids,
         "user": user.pk,

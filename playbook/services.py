@@ -1,6 +1,7 @@
 """Every change of pages and of the tool directory: one transaction, one event."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -67,6 +68,7 @@ def save_article(
         article.author = actor
     article.save()
     was_published = stored is not None and stored.is_published
+    data: dict[str, Any]
     if article.is_published and not was_published:
         kind, data = "article.published", {"visible_to": article.visible_to}
     elif was_published and not article.is_published:

@@ -97,8 +97,9 @@ def _form(request: SignedInRequest, do: str, items: list[Request]) -> HubForm | 
         return BulkLabelForm(data, initial={"priority": ""})
     chosen = request.POST.get("target") if data is not None else None
     if data is not None and chosen:
-        data = data.copy()
-        data["into"] = chosen
+        named = data.copy()
+        named["into"] = chosen
+        return MergeForm(named, reader=request.user)
     return MergeForm(data, reader=request.user)
 
 
