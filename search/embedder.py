@@ -98,6 +98,8 @@ _loading: set[int] = set()
 
 def load() -> Model | None:
     """The model, loaded now if need be (a second); None when it cannot be had here."""
+    if not is_wanted():
+        return None
     process = os.getpid()
     with _lock:
         if process not in _loaded:
@@ -107,8 +109,6 @@ def load() -> Model | None:
 
 
 def _make() -> Model | None:
-    if not is_wanted():
-        return None
     try:
         return Model()
     except Exception as error:  # noqa: BLE001 - any fault of a native package: words alone decide
@@ -121,10 +121,12 @@ def typed_vector(text: str) -> "np.ndarray[Any, Any] | None":
 
     The first call starts loading beside the request; answers are kept for the next keystroke.
     """
+    if not is_wanted():
+        return None
     process = os.getpid()
     if process in _loaded:
         return _typed(text) if _loaded[process] is not None else None
-    if is_wanted() and process not in _loading:
+    if process not in _loading:
         _loading.add(process)
         threading.Thread(target=load, name="search-model", daemon=True).start()
     return None
