@@ -11,8 +11,12 @@ pytestmark = pytest.mark.django_db
 VALUES = ["\x00", "²", "9" * 30, "-1", "<script>alert(1)</script>", "'\"%;--", "🚚" * 300, ""]
 PAGES = {
     "/triage/": ["view", "area", "kind", "sort", "on", "page"],
-    "/requests/new/": ["title", "problem", "kind"],
-    "/requests/mine/": ["page"],
+    "/requests/new/": ["title", "problem", "kind", "form", "draft", "affected"],
+    "/requests/mine/": ["page", "view", "format"],
+    "/requests/forms/": ["from", "to", "format"],
+    "/requests/held/": ["page"],
+    "/requests/suggest/people/": ["q"],
+    "/requests/suggest/customers/": ["q"],
     "/inbox/": ["show", "page"],
     "/search/": ["q", "k", "page"],
     "/search/palette/": ["q"],

@@ -15,7 +15,9 @@ PAGES = {
     "stakeholder": [
         "/",
         "/requests/new/",
+        "/requests/new/?form=help&title=A+line",
         "/requests/mine/",
+        "/requests/mine/?view=voted",
         "/requests/{asked}/",
         "/requests/{decided}/",
         "/inbox/",
@@ -32,8 +34,15 @@ PAGES = {
         "/metrics/time-to-decision/",
         "/nowhere/",
     ],
-    "pm": ["/", "/triage/", "/triage/?view=reply", "/requests/{asked}/", "/requests/{new}/"],
-    "product_ops": ["/", "/triage/?kind=data", "/integrations/", "/admin/"],
+    "pm": [
+        "/",
+        "/triage/",
+        "/triage/?view=reply",
+        "/requests/{asked}/",
+        "/requests/{new}/",
+        "/requests/held/",
+    ],
+    "product_ops": ["/requests/forms/", "/", "/triage/?kind=data", "/integrations/", "/admin/"],
 }
 
 
