@@ -2,10 +2,11 @@
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
 
 from activity.admin import ReadOnlyAdmin
 from intake import form_admin  # noqa: F401  registers the request forms
-from intake.models import Comment, Request
+from intake.models import Comment, Request, RoutingRule
 
 
 @admin.register(Request)
@@ -58,3 +59,17 @@ class CommentAdmin(ReadOnlyAdmin):
     search_fields = ["=request__number"]
     list_select_related = ["request", "author"]
     show_full_result_count = False
+
+
+@admin.register(RoutingRule)
+class RoutingRuleAdmin(ReadOnlyAdmin):
+    """Rules to find and read; they are changed on their own pages, after a trial."""
+
+    list_display = ["position", "name", "is_active", "to_team", "to_owner", "changed_at"]
+    list_filter = ["is_active", "to_team"]
+    search_fields = ["name", "words"]
+    list_select_related = ["to_team", "to_owner"]
+    ordering = ["position"]
+
+    def view_on_site(self, obj: RoutingRule) -> str:
+        return reverse("intake:rule", args=[obj.pk])

@@ -15,7 +15,7 @@ from notices.subjects import register_mute, register_sight
 
 REQUEST = "intake.request"
 
-_OWNING = ("request.triaged", "request.reassigned", "request.reopened")
+_OWNING = ("request.routed", "request.triaged", "request.reassigned", "request.reopened")
 # What an event does that earlier ones asked of somebody.
 SETTLES = {
     "request.triaged": _OWNING,

@@ -84,6 +84,7 @@ CHANNEL_KINDS = {
     "request.merged": "progress",
     "request.unmerged": "progress",
     "request.reassigned": "assigned",
+    "request.routed": "assigned",
     "request.asked": "question",
     "request.answered": "question",
     "request.commented": "comment",
@@ -140,6 +141,22 @@ def _owned(event: Event, item: Request) -> Told:
                 f"You own {item.reference}: {item.title}",
                 item.get_absolute_url(),
                 f"{_who(event)} gave you this request.",
+                is_action=True,
+            ),
+        )
+    ]
+
+
+def _routed(event: Event, item: Request) -> Told:
+    if not event.data.get("owner") or event.data["owner"] != item.owner_id:
+        return []
+    return [
+        (
+            [item.owner],
+            Message(
+                f"You own {item.reference}: {item.title}",
+                item.get_absolute_url(),
+                f"A routing rule gave you this request of {item.requester.name}.",
                 is_action=True,
             ),
         )
@@ -308,6 +325,7 @@ def _reopened(event: Event, item: Request) -> Told:
 
 
 _MESSAGES = {
+    "request.routed": _routed,
     "request.triaged": _triaged,
     "request.reassigned": _owned,
     "request.asked": _asked,

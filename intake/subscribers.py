@@ -6,6 +6,7 @@ from intake.notices import announce, confirm
 from intake.reviewing import tell_reviewers
 
 ANNOUNCED = (
+    "request.routed",
     "request.triaged",
     "request.reassigned",
     "request.asked",

@@ -12,6 +12,7 @@ from intake.views import (
     open_forms,
     promises,
     request,
+    routing,
     scoring,
     sessions,
     triage,
@@ -112,5 +113,9 @@ urlpatterns = [
     path("requests/<int:number>/compare/", merging.request_compare, name="request-compare"),
     path("requests/<int:number>/not-same/", merging.request_not_same, name="request-not-same"),
     path("requests/<int:number>/part/", merging.request_part, name="request-part"),
+    path("routing/", routing.rule_list, name="routing"),
+    path("routing/new/", routing.rule_edit, name="rule-new"),
+    path("routing/<int:pk>/", routing.rule_edit, name="rule"),
+    path("routing/<int:pk>/act/", routing.rule_act, name="rule-act"),
     # --- end of the queue
 ]

@@ -12,7 +12,8 @@ from django.db.models import Min
 
 from accounts.calendars import calendar_for
 from accounts.models import Team
-from intake.models import FormVersion, Promise, Request, RoutingRule
+from intake.models import FormVersion, Promise, Request
+from intake.routing import Routed
 from producthub.lib.periods import add_working_days, add_working_seconds, working_seconds
 
 # Where no form says otherwise, in working days of the team's calendar.
@@ -30,8 +31,8 @@ def promise(start: datetime, days: int, team: Team | None, waited: int = 0) -> d
     return add_working_seconds(add_working_days(start, days, calendar), waited, calendar)
 
 
-def promised_days(version: FormVersion | None, rule: RoutingRule | None = None) -> dict[str, int]:
-    """Working days by kind of promise: the rule's, else the form's, else the house's."""
+def promised_days(version: FormVersion | None, rule: Routed | None = None) -> dict[str, int]:
+    """Working days by kind of promise: the rules', else the form's, else the house's."""
     form = version.form if version is not None else None
     days = {
         Promise.Kind.FIRST_ANSWER: form.first_answer_days if form else FIRST_ANSWER_PROMISE_DAYS,

@@ -21,12 +21,11 @@ from intake.models import (
     Promise,
     Request,
     RoutingHit,
-    RoutingRule,
     Status,
     Visibility,
 )
 from intake.permissions import can_answer, can_comment, can_triage
-from intake.services import groups, promises
+from intake.services import groups, promises, routing
 from intake.services.errors import AlreadyTaken, NothingAsked, RequestError
 from intake.services.locks import locked, refuse_closed
 from intake.services.undo import Window, remember, snapshot
@@ -126,8 +125,8 @@ def submit_request(
             "form": form_version.form_id if form_version else None,
         },
     )
-    rule = route_by_rules(item, at=now)
-    promises.make_promises(item, promises.promised_days(form_version, rule), now)
+    routed = routing.apply(item, now)
+    promises.make_promises(item, promises.promised_days(form_version, routed), now)
     item.save(update_fields=["due_at"])
     index(
         kind=groups.REQUEST_KIND,
@@ -245,14 +244,6 @@ def _rerouted(item: Request, actor: User, team_was: int | None, now: datetime) -
         data = {"rule": hit.rule_id, "from": hit.team_id, "to": item.team_id}
         events.append(record("request.rerouted", item, actor=actor, at=now, data=data).pk)
     return events
-
-
-def route_by_rules(item: Request, *, at: datetime) -> RoutingRule | None:
-    """Let the rules route a request that has just arrived; returns the one that set a promise.
-
-    Which rule fired is an event and a row, so that each rule's mistakes can be counted.
-    """
-    return None
 
 
 @transaction.atomic

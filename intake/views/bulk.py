@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.views.decorators.http import require_POST
 
 from accounts.http import SignedInRequest
@@ -88,19 +88,17 @@ FORMS = {
 def _form(request: SignedInRequest, do: str, items: list[Request]) -> HubForm | None:
     if do not in FORMS:
         return None
-    data = request.POST if "go" in request.POST else None
+    data: QueryDict | None = request.POST if "go" in request.POST else None
     if do == "route":
         return BulkRouteForm(data)
     if do == "snooze":
         return SnoozeForm(data, zone=request.user.zone)
     if do == "label":
         return BulkLabelForm(data, initial={"priority": ""})
-    chosen = request.POST.get("target") if data is not None else None
-    if data is not None and chosen:
-        named = data.copy()
-        named["into"] = chosen
-        return MergeForm(named, reader=request.user)
-    return MergeForm(data, reader=request.user)
+    if data is None:
+        return MergeForm(reader=request.user)
+    typed = request.POST.get("target") or request.POST.get("into", "")
+    return MergeForm({"into": typed}, reader=request.user)
 
 
 def _ask(
