@@ -48,10 +48,11 @@ def _answers(criteria: Sequence[Criterion], item: Request, scorer: User) -> dict
     worth = Random(f"worth {item.title}").random()
     unclear = Random(f"unclear {item.title}").random() > 0.75
     mood = Random(f"{item.title} {scorer.email}")
+    # On an unclear request people differ in everything at once, as they do.
+    shift = 1.5 * (mood.random() - 0.5) if unclear else 0.0
     given = {}
     for one in criteria:
-        wide = 0.75 if unclear else 0.3
-        place = min(1.0, max(0.0, worth + wide * (mood.random() - 0.5)))
+        place = min(1.0, max(0.0, worth + shift + 0.3 * (mood.random() - 0.5)))
         if one.is_cost:
             place = Random(f"{one.key} {item.title}").random() * 0.7 + 0.25 * mood.random()
         if one.steps:
