@@ -1,22 +1,31 @@
 """Read figures, and the rows they are made of."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
 from django.db.models import BigIntegerField, Case, F, Q, QuerySet, Value, When
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models.functions import Greatest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.models import Team
 from intake.models import Request
-from metrics.definitions import MIN_SAMPLE, TIME_TO_DECISION
-from metrics.models import Figure, FillState, Span
+from metrics.definitions import (
+    DEFINITIONS,
+    MIN_SAMPLE,
+    STAGES,
+    TIME_TO_COMMITMENT,
+    TIME_TO_DECISION,
+    Definition,
+    Stage,
+)
+from metrics.figures import SPAN_COLUMNS, Life, life
+from metrics.models import Figure, FillState, Span, WaitsOn
 from metrics.windows import DEFAULT_PERIOD, PERIODS, company_date
 from planning.models import Outcome
 from producthub.lib.periods import working_days
@@ -86,7 +95,7 @@ def headline() -> Headline:
     main = next((figure for figure in figures if figure.period == DEFAULT_PERIOD), None)
     return Headline(
         value_days=in_days(main.value) if main else None,
-        target_days=TIME_TO_DECISION.target,
+        target_days=TIME_TO_DECISION.target or 0,
         n=main.n_decided if main else 0,
         n_open=main.n_open if main else 0,
         as_of=main.as_of if main else None,
@@ -124,22 +133,43 @@ class TeamLine:
     slowest: float | None
     n_decided: int
     n_open: int
+    target: float | None
 
     @property
     def is_met(self) -> bool:
         """The target is reached."""
-        return self.median is not None and self.median <= TIME_TO_DECISION.target
+        return self.target is not None and self.median is not None and self.median <= self.target
 
 
 @dataclass(frozen=True)
-class Report:
-    """Everything that the page says besides its rows."""
+class Part:
+    """Who was waited on: days in all, and the share in whole percent; shares make 100."""
 
-    period: str
+    key: str
+    name: str
+    css: str
+    days: float
+    percent: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class StageLine:
+    """How long half of the requests took to a stage; working days."""
+
+    stage: Stage
+    median: float | None
+    step: float | None
+    n: int
+    n_open: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One of the two figures, as its tile tells it; days are working days."""
+
+    definition: Definition
     figure: Figure | None
-    bucket: str
-    points: list[Point]
-    teams: list[TeamLine]
 
     @property
     def median(self) -> float | None:
@@ -154,6 +184,13 @@ class Report:
         return in_days(self.figure.slowest_tenth) if self.figure else None
 
     @property
+    def calendar_days(self) -> float | None:
+        """The same median by the calendar: nights, weekends and holidays included."""
+        if self.figure is None or self.figure.calendar_median is None:
+            return None
+        return round(self.figure.calendar_median / 86_400, 1)
+
+    @property
     def n(self) -> int:
         return self.figure.n_decided if self.figure else 0
 
@@ -163,7 +200,7 @@ class Report:
 
     @property
     def is_enough(self) -> bool:
-        """There are decisions enough to speak of a median."""
+        """There are ends enough to speak of a median."""
         return self.n >= MIN_SAMPLE
 
     @property
@@ -173,32 +210,86 @@ class Report:
 
     @property
     def is_met(self) -> bool:
-        return self.median is not None and self.median <= TIME_TO_DECISION.target
+        target = self.definition.target
+        return target is not None and self.median is not None and self.median <= target
+
+
+@dataclass(frozen=True)
+class Report(Summary):
+    """Everything that the page says besides its rows, of the chosen figure and the other."""
+
+    period: str
+    other: Summary
+    bucket: str
+    points: list[Point]
+    teams: list[TeamLine]
+    stages: list[StageLine]
+    readings: Mapping[str, int]
 
     @property
-    def waiting_percent(self) -> int | None:
-        """How much of the time requests waited for their requester; None without data."""
-        if not self.is_enough or self.figure is None or not self.figure.working_sum:
-            return None
-        return round(100 * self.figure.waiting_sum / self.figure.working_sum)
+    def both(self) -> list[Summary]:
+        """The two figures, always in the same order."""
+        pair: list[Summary] = [self, self.other]
+        return sorted(pair, key=lambda one: one.definition is TIME_TO_COMMITMENT)
+
+    @property
+    def parts(self) -> list[Part]:
+        """Who the time was spent waiting on; empty without data."""
+        if self.figure is None or self.figure.working_sum <= 0:
+            return []
+        whole, requester = self.figure.working_sum, self.figure.requester_sum
+        forum = self.figure.forum_sum
+        held = [
+            ("managers", "Product managers", "f1", whole - requester - forum),
+            ("requester", "Requesters", "f2", requester),
+            ("forum", "Sessions and reviews", "f3", forum),
+        ]
+        percents = whole_percents([seconds for *_, seconds in held])
+        return [
+            Part(key, name, css, in_days(seconds) or 0.0, percent, sum(percents[:place]))
+            for place, ((key, name, css, seconds), percent) in enumerate(
+                zip(held, percents, strict=True)
+            )
+        ]
 
 
-def report(*, team: Team | None, period: str) -> Report:
-    """Time to decision of one team or all, in a period, with trend and team table; one query."""
+def whole_percents(amounts: Sequence[int]) -> list[int]:
+    """Shares in whole percent that add up to 100, by largest remainder; zeros without a sum."""
+    total = sum(amounts)
+    if not total:
+        return [0] * len(amounts)
+    shares = [100 * amount // total for amount in amounts]
+    rests = sorted(range(len(amounts)), key=lambda i: (-(100 * amounts[i] % total), i))
+    for place in rests[: 100 - sum(shares)]:
+        shares[place] += 1
+    return shares
+
+
+def report(*, definition: Definition, team: Team | None, period: str) -> Report:
+    """One of the two figures of one team or all, in a period, with trend and team table, and
+    the other figure beside it. Two queries.
+    """
     bucket = PERIODS[period][1]
     figures = list(
-        Figure.objects.filter(key=TIME_TO_DECISION.key)
-        .filter(Q(team=team, period__startswith=f"{bucket}:") | Q(period=period))
+        Figure.objects.filter(
+            Q(key=definition.key, team=team, period__startswith=f"{bucket}:") | Q(period=period)
+        )
         .select_related("team")
         .order_by("starts_at", "team__name")
     )
+    state = FillState.objects.filter(key=TIME_TO_DECISION.key).first()
     team_id = team.pk if team else None
     own = [figure for figure in figures if figure.team_id == team_id]
+    now = {figure.key: figure for figure in own if figure.period == period}
+    other = TIME_TO_DECISION if definition is TIME_TO_COMMITMENT else TIME_TO_COMMITMENT
+    decision = now.get(TIME_TO_DECISION.key)
     return Report(
+        definition=definition,
+        figure=now.get(definition.key),
+        other=Summary(other, now.get(other.key)),
         period=period,
-        figure=next((figure for figure in own if figure.period == period), None),
         bucket=bucket,
-        points=_points(own, f"{bucket}:"),
+        points=_points((one for one in own if one.key == definition.key), f"{bucket}:"),
         teams=[
             TeamLine(
                 team=figure.team,
@@ -206,18 +297,28 @@ def report(*, team: Team | None, period: str) -> Report:
                 slowest=in_days(figure.slowest_tenth),
                 n_decided=figure.n_decided,
                 n_open=figure.n_open,
+                target=definition.target,
             )
             for figure in figures
-            if figure.period == period
+            if figure.key == definition.key
+            and figure.period == period
             and figure.team is not None
             and (figure.n_decided or figure.n_open)
         ],
+        stages=[
+            StageLine(
+                stage, in_days(held["median"]), in_days(held["step"]), held["n"], held["n_open"]
+            )
+            for stage, held in zip(STAGES, decision.stages if decision else [], strict=False)
+        ],
+        readings=state.readings if state else {},
     )
 
 
 # --- The rows behind it -----------------------------------------------------------------------
 
 SORTS = {"slow": "Slowest first", "fast": "Fastest first", "new": "Newest first"}
+Readings = Mapping[str, int]
 
 
 def spans_of(figure: Figure) -> QuerySet[Span]:
@@ -228,31 +329,26 @@ def spans_of(figure: Figure) -> QuerySet[Span]:
     return spans if figure.team_id is None else spans.filter(team=figure.team_id)
 
 
-def _elapsed(figure: Figure) -> Coalesce:
-    """Working seconds from start to end, or to the figure's as-of time while open: the numbers
-    from which the figure was made. One query, for what the clocks showed then.
-    """
-    readings = FillState.objects.get(key=figure.key).readings
-    shown = Case(
-        *(When(team=int(team), then=Value(at)) for team, at in readings.items() if team != "0"),
-        default=Value(readings["0"]),
-        output_field=BigIntegerField(),
-    )
-    return Coalesce("working_seconds", Greatest(shown - F("start_reading"), Value(0)))
-
-
-def page_of(figure: Figure, sort: str, start: int, stop: int) -> list[int]:
+def page_of(figure: Figure, readings: Readings, sort: str, start: int, stop: int) -> list[int]:
     """Ids of the spans from one place to another in an order of `SORTS`.
 
-    Ended spans come by index in their order; open ones are few and worked out. Sorting both
-    together in the database would touch every row for any page.
+    Ended spans come by index in their order; open ones are few and worked out, from what the
+    clocks showed when the figure was made. Sorting both together in the database would touch
+    every row for any page.
     """
     spans = spans_of(figure)
     if sort == "new":
         return list(spans.order_by("-started_at", "-pk").values_list("pk", flat=True)[start:stop])
     sign = "-" if sort == "slow" else ""
+    shown = Case(
+        *(When(team=int(team), then=Value(at)) for team, at in readings.items() if team != "0"),
+        default=Value(readings["0"]),
+        output_field=BigIntegerField(),
+    )
     ended = spans.filter(ended_at__isnull=False).order_by(f"{sign}working_seconds", f"{sign}pk")
-    running = spans.filter(ended_at__isnull=True).annotate(elapsed=_elapsed(figure))
+    running = spans.filter(ended_at__isnull=True).annotate(
+        elapsed=Greatest(shown - F("start_reading"), Value(0))
+    )
     merged = heapq.merge(
         ended.values_list("working_seconds", "pk")[:stop],
         running.order_by(f"{sign}elapsed", f"{sign}pk").values_list("elapsed", "pk")[:stop],
@@ -268,16 +364,21 @@ OUTCOME_WORDS = dict(Outcome.choices)
 class Row:
     """One request behind the figure; days are working days."""
 
+    definition: Definition
     reference: str
     team: str
     started_at: datetime
     ended_at: datetime | None
     outcome: str
-    seconds: int
-    waiting_seconds: int
-    is_asked: bool
+    life: Life
+    waits_on: str
     title: str
     url: str
+
+    @property
+    def seconds(self) -> int:
+        """Working seconds, to the end or so far."""
+        return self.life.so_far
 
     @property
     def days(self) -> str:
@@ -285,57 +386,65 @@ class Row:
         return f"{working_days(self.seconds):.1f}{'' if self.ended_at else ' so far'}"
 
     @property
-    def waited(self) -> str:
-        """Days of these that the requester took to answer."""
-        return f"{working_days(self.waiting_seconds):.1f}" if self.waiting_seconds else "–"
+    def calendar_days(self) -> str:
+        """The same by the calendar."""
+        return f"{self.life.calendar / 86_400:.1f}"
+
+    @property
+    def waits(self) -> list[tuple[str, str]]:
+        """(name, days) of whom it waited on; they add up to the working days."""
+        held = (
+            ("Product managers", self.life.managers),
+            ("Requester", self.life.requester),
+            ("Session or review", self.life.forum),
+        )
+        return [(name, f"{working_days(of):.1f}" if of else "–") for name, of in held]
 
     @property
     def is_late(self) -> bool:
         """Longer than the target."""
-        return self.seconds > TIME_TO_DECISION.target_seconds
+        target = self.definition.target_seconds
+        return target is not None and self.seconds > target
 
     @property
     def sent_html(self) -> SafeString | str:
         return day(self.started_at)
 
     @property
-    def decision_html(self) -> SafeString:
-        """What was decided and when, or how it stands."""
+    def end_html(self) -> SafeString:
+        """What ended it and when, or how it stands."""
+        if self.ended_at is not None and self.definition is TIME_TO_COMMITMENT:
+            return format_html("On the roadmap, {}", day(self.ended_at))
         if self.ended_at is not None:
-            return format_html(
-                "{}, {}", OUTCOME_WORDS.get(self.outcome, "Decided"), day(self.ended_at)
-            )
-        if self.is_asked:
+            word = OUTCOME_WORDS.get(self.outcome, "Decided")
+            return format_html("{}, {}", word, day(self.ended_at))
+        if self.waits_on == WaitsOn.REQUESTER:
             return tag_html("Waiting for an answer", "warn", "msg")
+        if self.waits_on == WaitsOn.FORUM:
+            return tag_html("In a session or review", "info", "people")
+        if self.definition is TIME_TO_COMMITMENT:
+            return tag_html("Not on the roadmap yet", "info", "clock")
         return tag_html("Open", "info", "clock")
 
 
-def values_of(figure: Figure, spans: QuerySet[Span]) -> QuerySet[Span, tuple[Any, ...]]:
-    """What `rows` needs of spans of a figure."""
-    return spans.values_list(
-        "pk",
-        "subject_id",
-        "reference",
-        "team__name",
-        "started_at",
-        "ended_at",
-        "outcome",
-        _elapsed(figure),
-        "waiting_seconds",
-        "waiting_since",
-    )
+ROW_COLUMNS = ("pk", "subject_id", "reference", "team__name", "outcome", *SPAN_COLUMNS)
+OWN = ROW_COLUMNS.index(SPAN_COLUMNS[0])
 
 
-def rows_by_id(figure: Figure, ids: Sequence[int], user: Any) -> list[Row]:
+def rows_by_id(figure: Figure, readings: Readings, ids: Sequence[int], user: Any) -> list[Row]:
     """`rows` of these spans, in the order of the ids; two queries."""
     place = {pk: index for index, pk in enumerate(ids)}
-    held = values_of(figure, Span.objects.filter(pk__in=ids))
-    return rows(sorted(held, key=lambda span: place[span[0]]), user)
+    held = Span.objects.filter(pk__in=ids).values_list(*ROW_COLUMNS)
+    return rows(figure, readings, sorted(held, key=lambda span: place[span[0]]), user)
 
 
-def rows(spans: Iterable[tuple[Any, ...]], user: Any) -> list[Row]:
-    """What a person may see of these spans, in their order: fewer than given where a request
-    is hidden from them. One query beside the spans' own.
+def rows(
+    figure: Figure, readings: Readings, spans: Iterable[tuple[Any, ...]], user: Any
+) -> list[Row]:
+    """What a person may see of these spans, by ROW_COLUMNS, in their order: fewer than given
+    where a request is hidden from them. One query beside the spans' own.
+
+    Open ones stand as they did when the figure was made.
     """
     held = list(spans)
     seen = {
@@ -344,42 +453,38 @@ def rows(spans: Iterable[tuple[Any, ...]], user: Any) -> list[Row]:
         .filter(pk__in=[span[1] for span in held])
         .values_list("pk", "title", "number")
     }
-    return [
-        Row(
-            reference=reference,
-            team=team or "",
-            started_at=started_at,
-            ended_at=ended_at,
-            outcome=outcome,
-            seconds=elapsed,
-            waiting_seconds=waiting,
-            is_asked=since is not None,
-            title=seen[subject][0],
-            url=f"/requests/{seen[subject][1]}/",
+    found = []
+    for span in held:
+        _, subject, reference, team, outcome = span[:OWN]
+        if subject not in seen:
+            continue
+        own = dict(zip(SPAN_COLUMNS, span[OWN:], strict=True))
+        reading = readings.get(str(own["team_id"] or 0), 0)
+        title, number = seen[subject]
+        found.append(
+            Row(
+                definition=DEFINITIONS[figure.key],
+                reference=reference,
+                team=team or "",
+                started_at=own["started_at"],
+                ended_at=own["ended_at"],
+                outcome=outcome,
+                life=life(span[OWN:], figure.as_of, reading),
+                waits_on=own["waits_on"],
+                title=title,
+                url=f"/requests/{number}/",
+            )
         )
-        for (
-            _,
-            subject,
-            reference,
-            team,
-            started_at,
-            ended_at,
-            outcome,
-            elapsed,
-            waiting,
-            since,
-        ) in held
-        if subject in seen
-    ]
+    return found
 
 
-def all_rows(figure: Figure, user: Any) -> Iterator[Row]:
+def all_rows(figure: Figure, readings: Readings, user: Any) -> Iterator[Row]:
     """Every row that a person may see, oldest first, a thousand at a time, for exports."""
-    spans = values_of(figure, spans_of(figure).order_by("started_at", "pk"))
+    spans = spans_of(figure).order_by("started_at", "pk").values_list(*ROW_COLUMNS)
     held: list[tuple[Any, ...]] = []
     for span in spans.iterator(chunk_size=EXPORT_CHUNK):
         held.append(span)
         if len(held) == EXPORT_CHUNK:
-            yield from rows(held, user)
+            yield from rows(figure, readings, held, user)
             held = []
-    yield from rows(held, user)
+    yield from rows(figure, readings, held, user)

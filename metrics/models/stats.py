@@ -1,8 +1,16 @@
 """Spans of time, the figures made of them, and how far the trail was read."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from accounts.models import Team
+
+
+class WaitsOn(models.TextChoices):
+    """Who has to move next, unless it is the product managers."""
+
+    REQUESTER = "requester", "Requester"
+    FORUM = "forum", "Forum"
 
 
 class Span(models.Model):
@@ -28,12 +36,28 @@ class Span(models.Model):
     working_seconds = models.BigIntegerField(
         null=True, blank=True, help_text="From start to end; empty while it is open."
     )
-    waiting_seconds = models.BigIntegerField(
-        default=0, help_text="Working time of it that waited for the requester, answered or ended."
+    requester_seconds = models.BigIntegerField(
+        default=0, help_text="Working time of it that waited for the requester, and is over."
     )
-    waiting_since = models.DateTimeField(
-        null=True, blank=True, help_text="An open question to the requester."
+    forum_seconds = models.BigIntegerField(
+        default=0, help_text="Working time of it that waited for a session or review, and is over."
     )
+    waits_on = models.CharField(
+        max_length=10,
+        blank=True,
+        choices=WaitsOn.choices,
+        help_text="Whom an open one waits on now; empty: the product managers.",
+    )
+    waits_since = models.DateTimeField(null=True, blank=True)
+    waits_reading = models.BigIntegerField(
+        null=True, blank=True, help_text="What the working clock showed then."
+    )
+    stages = ArrayField(
+        models.BigIntegerField(null=True),
+        default=list,
+        help_text="Working seconds from the start to each stage, see `definitions.STAGES`.",
+    )
+    is_accepted = models.BooleanField(default=False, help_text="It holds that it will be done.")
 
     class Meta:
         constraints = [
@@ -106,10 +130,17 @@ class Figure(models.Model):
     slowest_tenth = models.BigIntegerField(
         null=True, blank=True, help_text="Nine in ten end sooner; working seconds."
     )
-    n_decided = models.PositiveIntegerField()
+    calendar_median = models.BigIntegerField(
+        null=True, blank=True, help_text="Median in seconds of the calendar, open ones counted."
+    )
+    n_decided = models.PositiveIntegerField(help_text="How many ended.")
     n_open = models.PositiveIntegerField()
-    working_sum = models.BigIntegerField(help_text="Working seconds of those that ended.")
-    waiting_sum = models.BigIntegerField(help_text="Of these, how many waited for the requester.")
+    working_sum = models.BigIntegerField(help_text="Working seconds of all, open ones so far.")
+    requester_sum = models.BigIntegerField(help_text="Of these, how many waited for requesters.")
+    forum_sum = models.BigIntegerField(help_text="Of these, how many waited for a forum.")
+    stages = models.JSONField(
+        default=list, help_text="By stage: median since the start, step, reached, not yet."
+    )
     as_of = models.DateTimeField()
     computed_at = models.DateTimeField()
 
