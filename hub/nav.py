@@ -66,7 +66,13 @@ GROUPS = (
             ),
         ),
     ),
-    Group("Direction", (Entry("play", "Work items", "planning:work"),)),
+    Group(
+        "Direction",
+        (
+            Entry("gavel", "Decisions", "planning:decisions"),
+            Entry("play", "Work items", "planning:work"),
+        ),
+    ),
     Group(
         "Ways of working",
         (

@@ -1,22 +1,24 @@
 """Text in, domain values out. Whether they are allowed is the services' matter."""
 
+import re
 import uuid
 from typing import Any
 
 from django import forms
-from django.utils import timezone
 
 from accounts.models import Role, Team, User
 from intake.models import (
     PROBLEM_LENGTH,
     TITLE_LENGTH,
     Customer,
+    Request,
     Visibility,
 )
 from intake.request_forms import FilesField
-from planning.models import Outcome
+from planning.forms import RecordFields
 from producthub.lib.forms import HubForm, TextArea
 from producthub.lib.input import whole_number
+from search.queries import parse
 
 
 class KeyedForm(HubForm):
@@ -211,50 +213,50 @@ class TriageForm(HubForm):
         return False if number is None else number
 
 
-class DecisionForm(HubForm):
-    """The outcome and its reason."""
+class DecisionForm(RecordFields):
+    """The outcome of a request and its reason; more where it helps to understand it later."""
 
-    outcome = forms.ChoiceField(
-        label="Outcome",
-        choices=Outcome.choices,
-        widget=forms.RadioSelect,
-        error_messages={"required": "Choose an outcome", "invalid_choice": "Choose an outcome"},
-    )
-    reason = forms.CharField(
-        label="Reason",
-        help_text="The requester reads this.",
-        max_length=2000,
-        widget=TextArea(3),
-        error_messages={
-            "required": "Give the reason: the requester reads it",
-            "max_length": "Shorten the reason to %(limit_value)d characters; it has %(show_value)d",
-        },
-    )
-    revisit_on = forms.DateField(
-        label="Look at it again on",
+    also = forms.CharField(
+        label="Also answers",
+        help_text="Other open requests, like REQ-142, REQ-150. Everyone behind them is told, too.",
+        max_length=400,
         required=False,
-        widget=forms.DateInput,
-        error_messages={"invalid": "Enter a date like 2027-03-31"},
     )
+    DETAILS = (*RecordFields.DETAILS, "also")
+    # How many people hear of the decision; the page sets it.
+    told: int | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("auto_id", "id_decide_%s")
         super().__init__(*args, **kwargs)
-        self.fields["revisit_on"].widget.attrs["class"] = "in sm"
+        self.fields["reason"].help_text = "Everyone behind the request reads it."
 
-    def clean_revisit_on(self) -> Any:
-        day = self.cleaned_data["revisit_on"]
-        if day is not None and day <= timezone.localdate():
-            raise forms.ValidationError("Enter a date after today")
-        return day
-
-    @property
-    def outcomes(self) -> list[tuple[str, str, str, bool]]:
-        """(value, word, help, is chosen) for the choice cards."""
-        words = {
-            Outcome.DO: "Goes to the team’s plan",
-            Outcome.LATER: "Looked at again on a date you set",
-            Outcome.NO: "Closed, with the reason shared",
+    def clean_also(self) -> list[Request]:
+        wanted = {
+            part: parse(part).request_number
+            for part in re.split(r"[,;\s]+", self.cleaned_data["also"])
+            if part
         }
-        chosen = self["outcome"].value()
-        return [(str(o), str(o.label), words[o], o == chosen) for o in Outcome]
+        unread = [part for part, number in wanted.items() if number is None]
+        found = Request.objects.in_bulk(
+            [number for number in wanted.values() if number is not None], field_name="number"
+        )
+        unread += [part for part, number in wanted.items() if number and number not in found]
+        if unread:
+            raise forms.ValidationError(f"There is no request {unread[0]}. Write it like REQ-142")
+        return list(found.values())
+
+
+class ReopenForm(KeyedForm):
+    """The one answer to a no or a not now."""
+
+    text = forms.CharField(
+        label="What should be looked at again?",
+        help_text="Say what the decision did not take into account. You can do this once.",
+        max_length=5000,
+        widget=TextArea(3),
+        error_messages={
+            "required": "Say what should be looked at again",
+            "max_length": "Shorten the text to %(limit_value)d characters; it has %(show_value)d",
+        },
+    )

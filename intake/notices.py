@@ -19,6 +19,7 @@ from intake.open_links import status_path_of
 from intake.services import groups, undo
 from intake.visibility import who_may_not_see
 from notices.services import Message, notify
+from planning.models import Decision
 
 Told = list[tuple[list[User | None], Message]]
 
@@ -230,18 +231,20 @@ def _commented(event: Event, item: Request) -> Told:
 
 
 def _decided(event: Event, item: Request) -> Told:
-    decision = item.decision
+    # The event's own decision: by now it may be open again, or decided anew.
+    decision = Decision.objects.standing().filter(pk=event.data["decision"]).first()
     if decision is None:
         return []
     word = decision.get_outcome_display()
-    text = f"{_who(event)} decided: {word}.\n\n{decision.reason}"
+    anew = "decided anew" if event.data.get("instead_of") else "decided"
+    text = f"{_who(event)} {anew}: {word}.\n\n{decision.reason}"
     if decision.revisit_on:
         text += f"\n\nIt is looked at again on {decision.revisit_on:%-d %B %Y}."
     return [
         (
             [*groups.behind(item), item.owner],
             Message(
-                f"{item.reference} decided: {word.lower()} – {item.title}",
+                f"{item.reference} {anew}: {word.lower()} – {item.title}",
                 item.get_absolute_url(),
                 text,
             ),
@@ -302,7 +305,8 @@ def _unmerged(event: Event, item: Request) -> Told:
 
 
 def _reopened(event: Event, item: Request) -> Told:
-    decided_by = item.decision.decided_by if item.decision else None
+    first = Decision.objects.filter(pk=event.data.get("decision")).first()
+    decided_by = first.decided_by if first else None
     return [
         (
             [item.owner, decided_by],

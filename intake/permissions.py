@@ -1,5 +1,6 @@
 """Who may do what with a request."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from accounts.permissions import is_pm, is_product_ops
@@ -57,3 +58,10 @@ def can_see_file(user: Any, attachment: Attachment) -> bool:
     if is_internal and not is_pm(user):
         return False
     return Request.objects.visible_to(user).filter(pk=attachment.request_id).exists()
+
+
+def can_reopen(user: Any, group: Iterable[Request]) -> bool:
+    """Ask to look again at a no: who asked, or sent it, of the request or of what joined it."""
+    return bool(user.is_active) and any(
+        user.pk in (item.requester_id, item.sent_by_id) for item in group
+    )

@@ -2,6 +2,7 @@ from django.urls import path, re_path
 
 from intake.views import (
     bulk,
+    deciding,
     drafting,
     files,
     form_stats,
@@ -54,7 +55,6 @@ urlpatterns = [
     path("requests/<int:number>/ask/", triage.request_ask, name="request-ask"),
     path("requests/<int:number>/answer/", request.request_answer, name="request-answer"),
     path("requests/<int:number>/comment/", request.request_comment, name="request-comment"),
-    path("requests/<int:number>/decide/", request.request_decide, name="request-decide"),
     path("requests/<int:number>/ship/", request.request_ship, name="request-ship"),
     # the request's own page
     path("requests/<int:number>/vote/", request.request_vote, name="request-vote"),
@@ -71,6 +71,9 @@ urlpatterns = [
     path("requests/import/<int:pk>/", imports.import_detail, name="import"),
     path("requests/import/<int:pk>/act/", imports.import_act, name="import-act"),
     path("requests/import/<int:pk>/report.csv", imports.import_report, name="import-report"),
+    # decisions
+    path("requests/<int:number>/decide/", deciding.request_decide, name="request-decide"),
+    path("requests/<int:number>/reopen/", deciding.request_reopen, name="request-reopen"),
     # --- scoring ---
     path("prioritise/", sessions.session_list, name="sessions"),
     path("prioritise/new/", sessions.session_new, name="session-new"),

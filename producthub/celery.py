@@ -40,6 +40,12 @@ SCHEDULES: dict[str, tuple[str, int, str]] = {
         86_400,
         "Adds the public holidays of this and next year to calendars that have none of them.",
     ),
+    # Every hour: remind of second looks at decisions.
+    "Remind of second looks": (
+        "planning.tasks.remind_of_second_looks",
+        3600,
+        "Reminds who decided that a second look is due, once, and after a week who leads them.",
+    ),
     # Every minute: hand out events whose handlers did not finish.
     "Dispatch missed events": (
         "activity.tasks.dispatch_missed_events",

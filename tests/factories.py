@@ -9,6 +9,8 @@ from accounts.models import Membership, Role, Team, User
 from activity.models import Event
 from intake.models import Request
 from intake.services import submit_request
+from planning import shipped_reasons
+from planning.models import ReasonCode
 from playbook.models import Article
 from playbook.services import save_article
 
@@ -69,3 +71,14 @@ def make_article(title: str = "", body: str = "", **fields: Any) -> Article:
     at = fields.pop("at", None)
     article = Article(title=title or f"Page {number}", body=body or "How it is done.", **fields)
     return save_article(article=article, actor=actor, at=at)
+
+
+def install_reasons() -> None:
+    """The reason codes that a migration installs; tests that commit empty their table."""
+    shipped_reasons.install(ReasonCode)
+
+
+def reason_code(code: str = "wrong-time") -> ReasonCode:
+    """One of them."""
+    install_reasons()
+    return ReasonCode.objects.get(code=code)

@@ -16,8 +16,10 @@ from accounts.permissions import is_pm
 from hub.demo.company import Company
 from hub.demo.plan import Planned, Step, by_time
 from intake.models import OPEN_STATUSES, REQUEST_NUMBERS
+from intake.services.deciding import REQUEST
 from intake.services.groups import REQUEST_KIND
 from intake.services.promises import promise, promised_days
+from planning.decisions import DECISION_KIND
 from planning.models import DECISION_NUMBERS
 from producthub.lib.periods import Calendar, working_seconds
 from producthub.lib.sequences import reserve_numbers
@@ -38,7 +40,10 @@ PROMISE_COLUMNS = (
 )  # fmt: skip
 DECISION_COLUMNS = (
     "id", "number", "title", "outcome", "reason", "team_id", "decided_by_id", "decided_at",
-    "revisit_on",
+    "revisit_on", "asked_at", "reason_code_id",
+)  # fmt: skip
+LINK_COLUMNS = (
+    "decision_id", "subject_type", "subject_id", "is_settled", "created_by_id", "created_at",
 )  # fmt: skip
 COMMENT_COLUMNS = (
     "id", "request_id", "author_id", "kind", "body", "created_at", "key", "is_internal",
@@ -99,6 +104,8 @@ class Ledger:
     next_comment: int
     rows: dict[int, Row] = field(default_factory=dict)
     decisions: list[tuple[Any, ...]] = field(default_factory=list)
+    links: list[tuple[Any, ...]] = field(default_factory=list)
+    codes: dict[str, int] = field(default_factory=dict)
     comments: list[tuple[Any, ...]] = field(default_factory=list)
     events: list[tuple[Any, ...]] = field(default_factory=list)
     votes: list[tuple[Any, ...]] = field(default_factory=list)
@@ -159,6 +166,7 @@ def write(items: Iterable[Planned], company: Company) -> int:
         reserve_numbers(DECISION_NUMBERS, decided) if decided else 0,
         _reserve_ids("intake_comment", said),
         pm_ids=frozenset(user.pk for user in company.users if is_pm(user)),
+        codes={code: row.pk for code, row in company.reason_codes.items()},
     )
     for item, step in by_time(held):
         actor_id = company.users[step.actor].pk
@@ -168,6 +176,7 @@ def write(items: Iterable[Planned], company: Company) -> int:
             _STEPS[step.kind](ledger, ledger.rows[item.number], step, actor_id)
     _copy("planning_decision", DECISION_COLUMNS, ledger.decisions)
     _copy("intake_request", REQUEST_COLUMNS, map(ledger_row(ledger), ledger.rows.values()))
+    _copy("planning_decisionlink", LINK_COLUMNS, ledger.links)
     _copy("intake_vote", VOTE_COLUMNS, ledger.votes)
     _copy("intake_promise", PROMISE_COLUMNS, _promises(ledger))
     _copy("intake_comment", COMMENT_COLUMNS, ledger.comments)
@@ -182,6 +191,10 @@ def write(items: Iterable[Planned], company: Company) -> int:
             row.submitted_at,
         )
         for row in ledger.rows.values()
+    )
+    index_many(
+        Found(DECISION_KIND, pk, title, reason, None, at)
+        for pk, _, title, _, reason, _, _, at, *_ in ledger.decisions
     )
     return len(ledger.events)
 
@@ -339,9 +352,12 @@ def _decide(ledger: Ledger, row: Row, step: Step, actor_id: int) -> None:
     ledger.next_decision_number += 1
     team_id = ledger.team_id(row.team)
     ledger.decisions.append(
-        (pk, number, row.item.title, step.outcome, step.text, team_id, actor_id, step.at, None)
-    )
-    data = {"outcome": step.outcome, "team": team_id}
+        (pk, number, row.item.title, step.outcome, step.text, team_id, actor_id, step.at,
+         step.revisit_on, row.submitted_at, ledger.codes.get(step.reason_code))
+    )  # fmt: skip
+    ledger.links.append((pk, REQUEST, row.pk, True, actor_id, step.at))
+    code = step.reason_code if step.reason_code in ledger.codes else None
+    data = {"outcome": step.outcome, "team": team_id, "reason_code": code}
     ledger.events.append(
         ("decision.recorded", "planning.decision", pk, f"DEC-{number}", actor_id, step.at,
          orjson.dumps(data).decode())

@@ -13,6 +13,7 @@ from hub.demo.handbook import PAGES
 from hub.demo.people import AUDIENCES, LOGINS, PASSWORD, PEOPLE, TEAMS, Person, mail_of
 from hub.demo.plan import HISTORY_DAYS, Plan
 from hub.demo.tools import TOOLS
+from planning.models import ReasonCode
 from playbook.models import Article, Tool
 from playbook.services import save_article, save_tool
 
@@ -23,6 +24,7 @@ class Company:
 
     users: list[User]
     teams: dict[str, Team]
+    reason_codes: dict[str, ReasonCode]
 
 
 def build(plan: Plan) -> Company:
@@ -50,7 +52,11 @@ def build(plan: Plan) -> Company:
     _audiences(plan.people, users)
     _tools(users, teams)
     _pages(users, plan.now)
-    return Company(users, {team.slug: team for team in Team.objects.all()})
+    return Company(
+        users,
+        {team.slug: team for team in Team.objects.all()},
+        {code.code: code for code in ReasonCode.objects.all()},
+    )
 
 
 def readers(plan: Plan, company: Company) -> list[User]:

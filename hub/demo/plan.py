@@ -19,6 +19,7 @@ from hub.demo.stories import (
     DAYS,
     DEPOTS,
     MONTHS,
+    REASON_CODES,
     REASONS,
     SHIPPERS,
     STORIES,
@@ -51,6 +52,8 @@ class Step:
     team: str = ""
     owner: int | None = None
     outcome: str = ""
+    reason_code: str = ""
+    revisit_on: date | None = None
     key: UUID | None = None
     into: "Planned | None" = None
 
@@ -336,8 +339,24 @@ def _life(
     days = (7.0 + 8.4 * age) * team.pace * exp(chance.gauss(0, 0.52))
     decided = max(later(sent, days), later(moment, 0.3))
     outcome = chance.choice(OUTCOMES)
-    reason = words.fill(chance.choice(REASONS[outcome]))
-    steps.append(Step("decide", decided, owner, reason, outcome=outcome))
+    place = chance.randrange(len(REASONS[outcome]))
+    reason = words.fill(REASONS[outcome][place])
+    code = REASON_CODES[outcome][place] if outcome in REASON_CODES else ""
+    # What was put off before is settled by now; a few second looks are just due.
+    revisit = (decided + 91 * DAY).date() if outcome == "later" else None
+    if revisit is not None and revisit < (now - 4 * DAY).date():
+        revisit = None
+    steps.append(
+        Step(
+            "decide",
+            decided,
+            owner,
+            reason,
+            outcome=outcome,
+            reason_code=code,
+            revisit_on=revisit,
+        )
+    )
     ended = decided
     if outcome == "do" and chance.random() < 0.86:
         ended = later(decided, 8 + chance.expovariate(1 / 22))
@@ -450,7 +469,8 @@ def _cast_requests(now: datetime, cast: Cast) -> list[Planned]:
         Step("decide", ago(3, 11), priya,
              "It would cost more in credit notes than early payment brings in: 14 accounts, "
              "about 3,100 euros a year. Shorter terms in the contract give the same effect, and "
-             "Legal has a clause ready. Ask Nadia for it.", outcome="no"),
+             "Legal has a clause ready. Ask Nadia for it.", outcome="no",
+             reason_code="too-costly"),
     )  # fmt: skip
     add(
         "Carrier contacts on the route page",

@@ -72,6 +72,8 @@ def _decide(made: Request, step: Step, company: Company) -> None:
         actor=company.users[step.actor],
         outcome=step.outcome,
         reason=step.text,
+        reason_code=company.reason_codes.get(step.reason_code),
+        revisit_on=step.revisit_on,
         at=step.at,
     )
 

@@ -11,6 +11,7 @@ from accounts.models import Role, User
 from intake import scoreboard, services
 from intake.models import Request, ScoringModel, ScoringSession, Status
 from intake.scoring import Criterion
+from planning.models import ReasonCode
 
 # What the demonstration's product manager has scored of the running session.
 MINE = 9
@@ -108,6 +109,7 @@ def _closed(now: datetime, ops: User, pms: Sequence[User], items: list[Request])
             actor=owner,
             outcome=outcome,
             reason=REASONS[outcome],
+            reason_code=ReasonCode.objects.filter(code="wrong-time").first(),
             at=deciding + timedelta(minutes=4 * number),
         )
     services.write_session_notes(

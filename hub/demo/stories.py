@@ -537,6 +537,18 @@ REASONS = {
     ),
 }
 
+# The code of each reason above, in the same order.
+REASON_CODES = {
+    "later": (
+        "wrong-time", "wrong-time", "too-few", "unclear", "cannot", "not-aligned", "cannot",
+        "wrong-time",
+    ),
+    "no": (
+        "possible", "possible", "cannot", "cannot", "possible", "too-costly", "duplicate",
+        "not-aligned", "duplicate", "not-ours",
+    ),
+}  # fmt: skip
+
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
 MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",

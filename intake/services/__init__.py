@@ -1,6 +1,11 @@
 """Every change of a request: one call, one transaction, one event."""
 
-from intake.services.deciding import decide_request, ship_request
+from intake.services.deciding import (
+    decide_request,
+    decide_requests,
+    reopen_request,
+    ship_request,
+)
 from intake.services.drafts import (
     DraftEnded,
     StaleDraft,
@@ -23,6 +28,7 @@ from intake.services.errors import (
     AlreadyMerged,
     AlreadyTaken,
     CannotMerge,
+    CannotReopen,
     CannotUndo,
     NothingAsked,
     RequestError,
@@ -108,6 +114,7 @@ __all__ = [
     "AlreadyReviewed",
     "AlreadyTaken",
     "CannotMerge",
+    "CannotReopen",
     "CannotUndo",
     "DraftEnded",
     "EditedMeanwhile",
@@ -138,6 +145,7 @@ __all__ = [
     "copy_form",
     "create_scoring_model",
     "decide_request",
+    "decide_requests",
     "discard_draft",
     "dismiss_pair",
     "dismiss_suggestion",
@@ -168,6 +176,7 @@ __all__ = [
     "remove_view",
     "rename_view",
     "reopen_draft",
+    "reopen_request",
     "reveal_due_sessions",
     "save_draft",
     "save_model_version",

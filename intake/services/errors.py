@@ -41,5 +41,9 @@ class CannotMerge(RequestError):
     """These two cannot become one; the text says why and what to do."""
 
 
+class CannotReopen(RequestError):
+    """It was looked at again already, or was never declined."""
+
+
 class CannotUndo(RequestError):
     """Too late, or something else happened since."""

@@ -163,6 +163,31 @@ ORDER BY person
 """
 
 
+_COUNT_BEHIND = """
+WITH members AS (
+    SELECT id, requester_id, sent_by_id, owner_id FROM intake_request
+    WHERE id = %(root)s OR root_id = %(root)s
+), people AS (
+    SELECT requester_id AS person FROM members
+    UNION SELECT sent_by_id FROM members
+    UNION SELECT person_id FROM intake_vote WHERE request_id IN (SELECT id FROM members)
+    UNION SELECT person_id FROM intake_follow WHERE request_id IN (SELECT id FROM members)
+    EXCEPT SELECT person_id FROM intake_follow
+        WHERE request_id IN (SELECT id FROM members) AND is_muted
+    UNION SELECT owner_id FROM members WHERE id = %(root)s
+)
+SELECT count(*) FROM people JOIN accounts_user u ON u.id = person
+WHERE u.is_active AND u.id <> %(without)s
+"""
+
+
+def count_told(item: Request, actor: User) -> int:
+    """How many people hear what someone decides on a request: those of `behind` and its owner."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT_BEHIND, {"root": item.root_id or item.pk, "without": actor.pk})
+        return int(cursor.fetchone()[0])
+
+
 _BELOW = """
 WITH RECURSIVE tree AS (
     SELECT id FROM intake_request WHERE id = %(top)s

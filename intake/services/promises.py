@@ -102,6 +102,25 @@ def move(item: Request, days: dict[str, int] | None = None) -> None:
         row.save(update_fields=["days", "due_at", "warned_at", "breached_at"])
 
 
+def renew(item: Request, kind: str, *, at: datetime) -> None:
+    """Promise something again, from now on, by as many days as the first time."""
+    for row in Promise.objects.filter(request=item, kind=kind):
+        row.started_at, row.waited_seconds = at, 0
+        row.due_at = promise(at, row.days, item.team)
+        row.paused_at = row.met_at = row.warned_at = row.breached_at = None
+        row.save(
+            update_fields=[
+                "started_at",
+                "waited_seconds",
+                "due_at",
+                "paused_at",
+                "met_at",
+                "warned_at",
+                "breached_at",
+            ]
+        )
+
+
 def next_due(item: Request) -> datetime | None:
     """The earliest promise still open, None once all are kept."""
     found = Promise.objects.filter(request=item, met_at__isnull=True)

@@ -334,7 +334,7 @@ def ask_requester(
     require(can_triage(actor), "Only product managers ask the requester.")
     item = locked(item)
     before = snapshot(item)
-    comment, created = _say(item, actor, question, Comment.Kind.QUESTION, key, at)
+    comment, created = say(item, actor, question, Comment.Kind.QUESTION, key, at)
     if not created:
         return comment
     refuse_closed(item)
@@ -368,7 +368,7 @@ def answer_question(
     """
     item = locked(item)
     require(can_answer(actor, item), "Only the requester answers.")
-    comment, created = _say(item, actor, answer, Comment.Kind.ANSWER, key, at)
+    comment, created = say(item, actor, answer, Comment.Kind.ANSWER, key, at)
     if not created:
         return comment
     if item.asked_at is None:
@@ -411,7 +411,7 @@ def comment_on_request(
     require(can_comment(actor, item), "Your account is closed.")
     require(not is_internal or is_pm(actor), "Internal notes are for product managers.")
     item = locked(item)
-    comment, created = _say(
+    comment, created = say(
         item, actor, body, Comment.Kind.COMMENT, key, at, is_internal=is_internal
     )
     if created:
@@ -427,7 +427,7 @@ def comment_on_request(
     return comment
 
 
-def _say(
+def say(
     item: Request,
     author: User,
     body: str,
@@ -437,7 +437,7 @@ def _say(
     *,
     is_internal: bool = False,
 ) -> tuple[Comment, bool]:
-    """The comment and whether it is new; the item is locked, so twins cannot race."""
+    """A comment and whether it is new; for services that hold the item's lock: no twin races."""
     key = key or uuid.uuid4()
     known = Comment.objects.filter(key=key).first()
     if known is not None:

@@ -11,17 +11,20 @@ from django.utils import timezone
 
 from accounts.http import SignedInRequest
 from intake import asking, selectors, services
+from intake.decided import decision_panel
 from intake.forms import (
     AnswerForm,
     AskForm,
     CommentForm,
     DecisionForm,
+    ReopenForm,
     TriageForm,
     VoteForm,
 )
 from intake.models import Affected, Attachment, Request
 from intake.permissions import can_answer, can_decide, can_edit, can_triage
 from intake.scoreboard import score_context, was_tabled
+from intake.services.groups import count_told
 from intake.views.queue import TYPED, acted, leave_word, queue_address, refused
 from producthub.lib.forms import HubForm
 from producthub.lib.htmx import page, see_other
@@ -37,6 +40,7 @@ def visible(request: SignedInRequest, number: int) -> Request:
         "team",
         "decision",
         "decision__decided_by",
+        "decision__reason_code",
         "asked_by",
         "sent_by",
         "customer",
@@ -99,6 +103,16 @@ def act(
             if came_from:
                 return acted(request, came_from, text, number=number, undo=undo)
             return said_and_gone(request, text, to=item, undo=undo)
+    return show_again(request, item, form, status=status, name=name)
+
+
+def show_again(
+    request: SignedInRequest, item: Request, form: HubForm, *, status: int, name: str = ""
+) -> HttpResponse:
+    """Where a form stands, beside the queue or on the request's page, with what was typed."""
+    came_from = queue_address(request.POST)
+    if isinstance(form, DecisionForm):
+        form.told = count_told(item, request.user)
     if came_from or name:
         name = name or _FORM_NAMES.get(type(form), "")
         return refused(request, item, form, name, came_from, status)
@@ -113,6 +127,7 @@ _FORM_NAMES: dict[type[HubForm], str] = {
     TriageForm: "triage",
     VoteForm: "vote",
     DecisionForm: "decide",
+    ReopenForm: "reopen",
 }
 
 
@@ -136,7 +151,9 @@ def _silent_days(item: Request) -> int | None:
     return (timezone.now() - item.heard_at).days
 
 
-def forms_for(request: SignedInRequest, item: Request, bound: HubForm | None) -> dict[str, Any]:
+def forms_for(
+    request: SignedInRequest, item: Request, bound: HubForm | None, *, may_reopen: bool = False
+) -> dict[str, Any]:
     """The forms this reader may use on this request, the posted one with its errors."""
     user = request.user
     forms: dict[str, HubForm] = {"comment": CommentForm(), "vote": VoteForm()}
@@ -153,6 +170,8 @@ def forms_for(request: SignedInRequest, item: Request, bound: HubForm | None) ->
         forms["ask"] = AskForm()
     if can_decide(user, item) and item.is_open:
         forms["decide"] = DecisionForm(initial={"outcome": ""})
+    if may_reopen:
+        forms["reopen"] = ReopenForm()
     if bound is not None:
         name = _FORM_NAMES.get(type(bound), "")
         if name in forms:
@@ -161,6 +180,8 @@ def forms_for(request: SignedInRequest, item: Request, bound: HubForm | None) ->
             # Somebody was first and the form is gone: what was typed waits as a comment.
             typed = next((bound.data[key] for key in TYPED if bound.data.get(key)), "")
             forms["comment"] = CommentForm(initial={"body": typed})
+    if isinstance(asked := forms.get("decide"), DecisionForm):
+        asked.told = count_told(item, user)
     return {"forms": forms, "bound": bound}
 
 
@@ -170,6 +191,7 @@ def detail_context(
     user = request.user
     seen = selectors.group(item, user)
     voices = selectors.voices(item, user, seen)
+    panel = decision_panel(item, user, seen)
     shown = request.GET.get("show", "")
     shown = shown if shown in ("comments", "notes") else ""
 
@@ -193,6 +215,7 @@ def detail_context(
         "is_mine": user.pk in (item.requester_id, item.sent_by_id),
         "silent_days": _silent_days(item),
         "open_question": selectors.open_question(item),
+        "panel": panel,
         "affected": [str(Affected(value).label) for value in item.affected],
         "due_html": selectors.due_tag(item.due_at, item.asked_at),
         **asking.answers_context(item),
@@ -200,5 +223,5 @@ def detail_context(
             user, [one.pk for one in seen.members] if getattr(item, "has_files", True) else []
         ),
         **score_context(item, user),
-        **forms_for(request, item, bound),
+        **forms_for(request, item, bound, may_reopen=panel.may_reopen),
     }

@@ -283,4 +283,4 @@ def refused(
     return response
 
 
-TYPED = ("reason", "answer", "question", "case")
+TYPED = ("reason", "answer", "question", "case", "text")

@@ -13,7 +13,6 @@ from intake import services
 from intake.forms import (
     AnswerForm,
     CommentForm,
-    DecisionForm,
     EditForm,
     VoteForm,
     VoteForOtherForm,
@@ -185,19 +184,6 @@ def request_comment(request: SignedInRequest, number: int) -> HttpResponse:
         CommentForm(request.POST, request.FILES),
         lambda item, data: services.comment_with_files(item=item, actor=request.user, **data),
         lambda item: "Your comment is here.",
-    )
-
-
-@require_POST
-def request_decide(request: SignedInRequest, number: int) -> HttpResponse:
-    """Record the decision with its reason."""
-    require_pm(request)
-    return act(
-        request,
-        number,
-        DecisionForm(request.POST),
-        lambda item, data: services.decide_request(item=item, actor=request.user, **data),
-        lambda item: f"Decision recorded. {item.requester} is told.",
     )
 
 

@@ -612,18 +612,14 @@ def session_decide(request: SignedInRequest, number: int, item: int) -> HttpResp
     undo = services.window(request.user)
 
     def call() -> None:
-        # A no names its main reason where the form asks for one.
-        more = {k: v for k, v in form.cleaned_data.items() if k == "reason_code" and v}
         if session.is_blind:
             raise services.StillBlind("Reveal the scores first: nobody has seen them yet.")
-        services.decide_request(
-            item=found,
+        data = dict(form.cleaned_data)
+        services.decide_requests(
+            items=[found, *data.pop("also")],
             actor=request.user,
-            outcome=form.cleaned_data["outcome"],
-            reason=form.cleaned_data["reason"],
-            revisit_on=form.cleaned_data["revisit_on"],
             undo=undo,
-            **more,
+            **data,
         )
 
     said = f"{found.reference} is decided. Everyone behind it is told."

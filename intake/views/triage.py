@@ -15,6 +15,7 @@ from intake import pairs, services
 from intake import queue as read
 from intake.forms import AskForm, DecisionForm, TriageForm
 from intake.models import Request, SavedView
+from intake.services.groups import count_told
 from intake.triage_forms import LabelForm, MergeForm, SnoozeForm, ViewNameForm
 from intake.views.acting import act, require_pm, said_and_gone, visible
 from intake.views.queue import (
@@ -98,7 +99,11 @@ def _form(request: SignedInRequest, item: Request, name: str) -> HubForm:
         return LabelForm(initial={"labels": ", ".join(item.labels), "priority": item.priority})
     if name == "merge":
         return MergeForm(reader=request.user, initial={"into": request.GET.get("into", "")})
-    return AskForm() if name == "ask" else DecisionForm(initial={"outcome": ""})
+    if name == "ask":
+        return AskForm()
+    form = DecisionForm(initial={"outcome": ""})
+    form.told = count_told(item, request.user)
+    return form
 
 
 @require_POST

@@ -16,11 +16,18 @@ from hub.demo.load import LIVED_REQUESTS, is_loaded, load
 from intake.models import Comment, Promise, Request, Status, Vote
 from intake.queue import in_area
 from notices.models import Delivery, Notice
-from planning.models import Decision, Transition, WorkItem
+from planning.models import Decision, DecisionLink, Transition, WorkItem
 from playbook.models import Tool
+from search.models import SearchEntry
+from tests.factories import install_reasons
 
 # A Thursday afternoon.
 NOW = datetime(2026, 11, 19, 14, 5, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def reasons(db):
+    install_reasons()
 
 
 @pytest.fixture
@@ -220,6 +227,21 @@ def rows():
             for p in Promise.objects.order_by("request__number", "kind").values()
         ],
         "decisions": [{**d, "id": 0} for d in Decision.objects.order_by("number").values()],
+        "links": [
+            {
+                **plain(link),
+                "id": 0,
+                "decision_id": decisions[link["decision_id"]],
+                "subject_id": numbers[link["subject_id"]],
+            }
+            for link in DecisionLink.objects.order_by("decision__number").values()
+        ],
+        "found": [
+            {**entry, "object_id": decisions[entry["object_id"]]}
+            for entry in SearchEntry.objects.filter(kind="decision", is_deleted=False)
+            .order_by("object_id")
+            .values("object_id", "title", "body", "text_hash", "created_at")
+        ],
         "comments": [
             {**plain(c), "id": 0, "request_id": numbers[c["request_id"]]}
             for c in Comment.objects.order_by("id").values()
@@ -254,6 +276,7 @@ def test_copied_rows_are_the_rows_of_the_services(db, few, monkeypatch):
         Comment.objects.all().delete()
         Request.objects.all().delete()
         Decision.objects.all().delete()
+        SearchEntry.objects.filter(kind="decision").delete()
         last = Event.objects.order_by("-id").values_list("id", flat=True).first()
         bulk.write(drawn.requests, built)
     copied = rows_after(last)
@@ -297,6 +320,11 @@ def renumbered(got, table, offsets):
                 row[name] = row[name] and row[name] - by_request
         elif table == "decisions":
             row["number"] -= by_decision
+        elif table == "links":
+            row["decision_id"] -= by_decision
+            row["subject_id"] -= by_request
+        elif table == "found":
+            row["object_id"] -= by_decision
         elif table in ("comments", "votes", "promises"):
             row["request_id"] -= by_request
         else:

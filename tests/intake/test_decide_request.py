@@ -28,7 +28,12 @@ def test_it_works(pm, triaged):
     assert (decision.reason, decision.decided_by, decision.decided_at) == (REASON, pm, at)
     assert triaged.due_at is None
     event = Event.objects.get(kind="request.decided")
-    assert event.data == {"outcome": "do", "decision": decision.pk, "team": triaged.team_id}
+    assert event.data == {
+        "outcome": "do",
+        "decision": decision.pk,
+        "team": triaged.team_id,
+        "reason_code": None,
+    }
 
 
 @pytest.mark.django_db

@@ -13,7 +13,7 @@ from activity.models import Event
 from intake import scoring, services
 from intake.models import Candidate, Score, ScoringSession
 from planning.models import Decision
-from tests.factories import make_user
+from tests.factories import make_user, reason_code
 from tests.factories_scoring import gain, make_candidates, make_model, make_session
 
 pytestmark = pytest.mark.django_db
@@ -294,7 +294,9 @@ def test_reveal_talk_settle_decide_close(session, pm, priya, items, ada, signed_
     decide = f"{base}decide/{items[0].number}/"
     assert browser.post(decide, {"outcome": "do", "reason": ""}).status_code == 422
     assert browser.post(decide, {"outcome": "do", "reason": "Top."}).status_code == 303
-    late = signed_in(priya).post(decide, {"outcome": "no", "reason": "My long reason"})
+    late = signed_in(priya).post(
+        decide, {"outcome": "no", "reason_code": reason_code().code, "reason": "My long reason"}
+    )
     assert late.status_code == 409
     assert "Tomasz Wieczorek decided this first" in late.content.decode()
     assert "My long reason" in late.content.decode()

@@ -5,10 +5,18 @@ import os
 import pytest
 
 from tests.browser import ARGUMENTS, chromium
+from tests.factories import install_forms, install_reasons
 
 # Playwright's loop runs in this thread; the ORM is used from it on purpose.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 PASSWORD = "demo-producthub"
+
+
+@pytest.fixture(autouse=True)
+def forms(transactional_db):
+    """A test with a live server empties the database, and with it what migrations put there."""
+    install_forms()
+    install_reasons()
 
 
 @pytest.fixture(scope="session")

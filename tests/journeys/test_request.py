@@ -64,6 +64,7 @@ def test_a_request_from_the_first_word_to_the_reason(people, visit, width, scrip
     decides.goto(item.get_absolute_url())
     assert "All of the old ones." in decides.inner_text("#history")
     decides.click(".pick label:has-text('Not now')")
+    decides.select_option("#decide [name=reason_code]", "wrong-time")
     decides.fill("#decide [name=reason]", "The old phones go in March.")
     decides.click("text=Record the decision")
     decides.wait_for_selector("text=Decision recorded. Ada Mensah is told.")

@@ -1,4 +1,4 @@
-"""Decisions, and the work that follows from them."""
+"""Work in the tracker, as the hub holds it."""
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -6,49 +6,8 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from django.urls import reverse
-from django.utils import timezone
 
 from accounts.models import Team
-
-DECISION_NUMBERS = "planning_decision_numbers"
-
-
-class Outcome(models.TextChoices):
-    """What was decided."""
-
-    DO = "do", "Do it"
-    LATER = "later", "Not now"
-    NO = "no", "No"
-
-
-class Decision(models.Model):
-    """What was decided, by whom, and why; the reason is read by everyone concerned."""
-
-    number = models.PositiveIntegerField(unique=True)
-    title = models.CharField(max_length=160)
-    outcome = models.CharField(max_length=10, choices=Outcome.choices)
-    reason = models.TextField(max_length=2000)
-    team = models.ForeignKey(
-        Team, null=True, blank=True, on_delete=models.PROTECT, related_name="decisions"
-    )
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="decisions"
-    )
-    decided_at = models.DateTimeField(default=timezone.now)
-    revisit_on = models.DateField(null=True, blank=True)
-    withdrawn_at = models.DateTimeField(
-        null=True, blank=True, help_text="Taken back at once, before anyone was told."
-    )
-
-    class Meta:
-        ordering = ["-decided_at", "-id"]
-
-    def __str__(self) -> str:
-        return f"{self.get_outcome_display()}: {self.title}"
-
-    @property
-    def reference(self) -> str:
-        return f"DEC-{self.number}"
 
 
 class Category(models.TextChoices):
