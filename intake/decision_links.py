@@ -10,7 +10,7 @@ from accounts.models import User
 from accounts.permissions import is_pm
 from activity.events import record, subject_key
 from activity.models import Event
-from intake.models import KIND_ICONS, Request, Status, Visibility
+from intake.models import KIND_ICONS, Kind, Request, Status, Visibility
 from intake.services.locks import locked_many
 from planning import links
 from planning.models import Decision
@@ -51,7 +51,7 @@ def _card(item: Request) -> links.Card:
         item.get_absolute_url(),
         " · ".join(about),
         tag_html(*item.state),
-        KIND_ICONS[item.kind],
+        KIND_ICONS[Kind(item.kind)],
     )
 
 

@@ -27,6 +27,7 @@ from activity.models import Event
 from activity.selectors import timeline_for
 from planning import links
 from planning.decisions import ESCALATE_AFTER_DAYS
+from planning.links import Moment
 from planning.models import (
     Decision,
     DecisionLink,
@@ -382,7 +383,7 @@ class Record:
 
     decision: Decision
     links: list[LinkRow]
-    moments: list[links.Moment]
+    moments: list[Moment]
     supersedes: Decision | None
     superseded_by: Decision | None
     is_superseded: bool

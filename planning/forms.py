@@ -144,7 +144,7 @@ class RecordFields(HubForm):
         required=False,
     )
     # Shown under “more” where a form is short.
-    DETAILS = ("criteria", "dissent", "deciders", "heard", "supersedes")
+    DETAILS: tuple[str, ...] = ("criteria", "dissent", "deciders", "heard", "supersedes")
 
     def __init__(
         self, *args: Any, options: Iterable[OptionRow] | None = None, **kwargs: Any

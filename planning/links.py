@@ -95,7 +95,7 @@ def cards(subjects: Iterable[tuple[str, int]], reader: Any) -> dict[tuple[str, i
     wanted: dict[str, list[int]] = {}
     for key, pk in subjects:
         wanted.setdefault(key, []).append(pk)
-    found = {}
+    found: dict[tuple[str, int], Card] = {}
     for key, ids in wanted.items():
         if key in _kinds:
             found |= {(key, pk): card for pk, card in _kinds[key].resolve(ids, reader).items()}

@@ -219,7 +219,11 @@ def reopen_request(
     require(
         can_reopen(actor, held.values()), "Only who asked may ask to look again. Add a comment."
     )
-    known = Comment.objects.filter(key=key, request=top, kind=Comment.Kind.APPEAL).first()
+    known = (
+        Comment.objects.filter(key=key, request=top, kind=Comment.Kind.APPEAL).first()
+        if key is not None
+        else None
+    )
     if known is not None and known.author_id == actor.pk:
         return known
     if top.reopened_at is not None:

@@ -140,8 +140,8 @@ def decision_look(request: SignedInRequest, number: int) -> HttpResponse:
             status = 409
             held = _visible(request, number)
             # What somebody else saw is on the page now: posting again adds to it.
-            form.data = form.data.copy()
-            form.data["due_seen"] = held.revisit_on.isoformat() if held.revisit_on else "none"
+            seen = held.revisit_on.isoformat() if held.revisit_on else "none"
+            form.data = {**request.POST.dict(), "due_seen": seen}
         else:
             messages.success(request, "Second look saved.")
             return see_other(held)
