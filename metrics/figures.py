@@ -23,6 +23,7 @@ class Life(NamedTuple):
 
     ended: int | None
     so_far: int  # to its end, or to that moment while it is open
+    age: int  # to that moment, whether it ended or not
     calendar: int  # the same in seconds of the calendar
     requester: int
     forum: int
@@ -131,7 +132,7 @@ def summarise_stages(rows: Sequence[Life]) -> list[StageSummary]:
         if stage.is_for_accepted:
             held = [row for row in rows if row.is_accepted and not _skipped(row, place)]
         reached = sorted([at for row in held if (at := row.stages[place]) is not None])
-        open_ones = sorted([row.so_far for row in held if row.stages[place] is None])
+        open_ones = sorted([row.age for row in held if row.stages[place] is None])
         steps, waiting = reached, open_ones
         if place:
             steps, waiting = [], []
@@ -140,7 +141,7 @@ def summarise_stages(rows: Sequence[Life]) -> list[StageSummary]:
                 if first is not None and last is not None:
                     steps.append(max(last - first, 0))
                 elif first is not None:
-                    waiting.append(max(row.so_far - first, 0))
+                    waiting.append(max(row.age - first, 0))
             steps.sort()
             waiting.sort()
         found.append(
@@ -217,7 +218,8 @@ def life(span: tuple[Any, ...], as_of: datetime, reading: int) -> Life:
     """A span, by SPAN_COLUMNS, as it stands at a moment when its clock shows `reading`."""
     _, started_at, start, ended_at, worked, requester, forum, waits_on, since = span[:9]
     stages, is_accepted = span[9:]
-    so_far = max(reading - start, 0) if worked is None else worked
+    age = max(reading - start, 0)
+    so_far = age if worked is None else worked
     calendar = max(int(((ended_at or as_of) - started_at).total_seconds()), 0)
     if waits_on or requester or forum:
         parts = waited(
@@ -228,7 +230,7 @@ def life(span: tuple[Any, ...], as_of: datetime, reading: int) -> Life:
             tail=max(reading - since, 0) if waits_on else 0,
         )
         requester, forum = parts.requester, parts.forum
-    return Life(worked, so_far, calendar, requester, forum, stages, is_accepted)
+    return Life(worked, so_far, age, calendar, requester, forum, stages, is_accepted)
 
 
 def _figure(

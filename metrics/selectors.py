@@ -394,9 +394,9 @@ class Row:
     def waits(self) -> list[tuple[str, str]]:
         """(name, days) of whom it waited on; they add up to the working days."""
         held = (
-            ("Product managers", self.life.managers),
+            ("PM", self.life.managers),
             ("Requester", self.life.requester),
-            ("Session or review", self.life.forum),
+            ("Session", self.life.forum),
         )
         return [(name, f"{working_days(of):.1f}" if of else "–") for name, of in held]
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.urls import reverse
 
+from activity.events import record
+from intake.models import Request
 from intake.services import decide_request
 from metrics import compute, selectors
 from metrics.models import Figure
@@ -130,6 +132,68 @@ def test_it_costs_few_queries(who, request, signed_in, history, django_assert_ma
         browser.get(URL)
 
 
+def test_both_figures_stand_beside_each_other(signed_in, ada, history):
+    page = signed_in(ada).get(URL).content.decode()
+    assert "To decision" in page and "To commitment" in page
+    # nothing is on the roadmap: said, and not shown as a number
+    assert "Not enough data: 0 of 10 on the roadmap" in page
+    assert "calendar days" in page
+
+
+def test_the_way_to_the_roadmap_has_its_own_rows(signed_in, pm, history):
+    for item in Request.objects.filter(outcome="do"):
+        record("request.planned", item, at=item.decided_at + timedelta(days=3))
+    compute.compute()
+    response = signed_in(pm).get(URL, {"measure": "commitment"})
+    figure = figure_of(key="time_to_commitment")
+    rows = listed(response)
+    assert len(rows) == Request.objects.filter(outcome="do").count()
+    assert quantile(sorted(row.seconds for row in rows), [], 0.5) == figure.value
+    page = response.content.decode()
+    assert "Half of all accepted requests are on the roadmap within" in page
+    assert "On the roadmap, " in page
+
+
+def test_nothing_accepted_says_so(signed_in, ada):
+    make_request(ada)
+    compute.compute()
+    page = signed_in(ada).get(URL, {"measure": "commitment"}).content.decode()
+    assert "Nothing was accepted in this period" in page
+
+
+def test_parts_of_rows_add_up_to_the_bar(signed_in, pm, history):
+    item = Request.objects.filter(decided_at=None).first()
+    record("request.tabled", item, at=item.submitted_at + timedelta(days=1), data={"session": 1})
+    compute.compute()
+    response = signed_in(pm).get(URL)
+    rows = listed(response)
+    figure = figure_of()
+    assert sum(row.life.so_far for row in rows) == figure.working_sum
+    assert sum(row.life.forum for row in rows) == figure.forum_sum > 0
+    assert sum(row.life.requester for row in rows) == figure.requester_sum == 0
+    assert sum(part.percent for part in response.context["report"].parts) == 100
+    page = response.content.decode()
+    assert "on a scoring session or review" in page
+    assert "In a session or review" in page
+
+
+def test_the_stages_are_told_in_words(signed_in, pm, history):
+    for item in Request.objects.filter(outcome="do"):
+        record("request.planned", item, at=item.decided_at + timedelta(days=3))
+    compute.compute()
+    page = signed_in(pm).get(URL).content.decode()
+    assert "Half of all requests are acknowledged after" in page
+    assert "half of the accepted ones are on the roadmap after" in page
+    assert "The longest step leads from “decided” to “on the roadmap”" in page
+
+
+@pytest.mark.parametrize("amounts", [[1, 1, 1], [0, 0, 7], [2, 3, 995], [0, 0, 0]])
+def test_shares_make_a_hundred(amounts):
+    shares = selectors.whole_percents(amounts)
+    assert sum(shares) == (100 if sum(amounts) else 0)
+    assert all(share >= 0 for share in shares)
+
+
 def rows_of(response):
     return list(csv.reader(b"".join(response.streaming_content).decode("utf-8-sig").splitlines()))
 
@@ -141,6 +205,20 @@ def test_the_export_holds_the_rows(signed_in, pm, history):
     assert head[0] == "Request"
     assert len(lines) == 27
     assert {line[5] for line in lines} == {"do", "no", "open"}
+    # the file alone recomputes to the figure
+    ended = sorted(int(line[6]) for line in lines if line[5] != "open")
+    running = sorted(int(line[6]) for line in lines if line[5] == "open")
+    assert quantile(ended, running, 0.5) == figure_of().value
+    for line in lines:
+        assert sum(map(float, line[9:12])) == pytest.approx(float(line[7]), abs=0.0002)
+
+
+def test_the_export_follows_the_filters(signed_in, pm, history):
+    response = signed_in(pm).get(URL, {"format": "csv", "measure": "commitment", "team": "yard"})
+    assert "time-to-commitment-90d-" in response["Content-Disposition"]
+    head, *lines = rows_of(response)
+    assert head[4] == "On the roadmap"
+    assert {line[2] for line in lines} <= {"Yard"}
 
 
 def test_the_export_says_how_many_it_leaves_out(signed_in, outsider, history):
