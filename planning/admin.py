@@ -1,5 +1,7 @@
-"""Work in admin: teams of projects and flow rules are ours, all else is the tracker's."""
+"""Work and decisions in admin: teams of projects, flow rules and reason codes are ours to change;
+work is the tracker's, and decisions are never edited."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -10,7 +12,14 @@ from django.http import HttpRequest
 
 from activity.admin import ReadOnlyAdmin
 from planning import services
-from planning.models import FlowRule, WorkItem, WorkProject, WorkStatus
+from planning.models import (
+    Decision,
+    FlowRule,
+    ReasonCode,
+    WorkItem,
+    WorkProject,
+    WorkStatus,
+)
 from planning.tasks import recompute_flow
 
 
@@ -101,3 +110,40 @@ class WorkItemAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("search_text")
+
+
+@admin.register(ReasonCode)
+class ReasonCodeAdmin(admin.ModelAdmin):
+    """Why requests are declined or put off. One that was used is retired, never deleted."""
+
+    list_display = ["name", "code", "help", "position", "is_active"]
+    list_editable = ["position", "is_active"]
+    list_filter = ["is_active"]
+    search_fields = ["name", "code"]
+    actions = None
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: ReasonCode | None = None
+    ) -> Sequence[str]:
+        # Events and exports hold the code.
+        return ["code"] if obj is not None else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: ReasonCode | None = None) -> bool:
+        # One on the page; the database refuses to delete a used one as well.
+        return obj is not None and not obj.decisions.exists()
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnlyAdmin):
+    """To look things up, those that were taken back too; the hub's pages are where one decides."""
+
+    list_display = ["reference", "title", "outcome", "reason_code", "team", "decided_by",
+                    "decided_at", "withdrawn_at"]  # fmt: skip
+    list_filter = ["outcome", "reason_code", "team"]
+    search_fields = ["=number", "title"]
+    list_select_related = ["reason_code", "team", "decided_by"]
+    exclude = ["search_vector"]
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("search_vector")
