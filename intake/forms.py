@@ -182,6 +182,7 @@ class TriageForm(HubForm):
         label="Team",
         queryset=Team.objects.none(),
         to_field_name="slug",
+        empty_label="Choose a team",
         error_messages={
             "required": "Choose a team",
             "invalid_choice": "Choose a team from the list",

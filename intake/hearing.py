@@ -17,14 +17,17 @@ REQUEST = "intake.request"
 
 _OWNING = ("request.routed", "request.triaged", "request.reassigned", "request.reopened")
 # What an event does that earlier ones asked of somebody.
+_CLOCK = ("request.warned", "request.breached", "request.silent")
+_ALL = (*_OWNING, *_CLOCK, "request.asked", "request.answered")
 SETTLES = {
-    "request.triaged": _OWNING,
+    "request.triaged": (*_OWNING, *_CLOCK),
     "request.reassigned": _OWNING,
-    "request.asked": ("request.answered",),
+    "request.asked": ("request.answered", *_CLOCK),
     "request.answered": ("request.asked",),
-    "request.decided": (*_OWNING, "request.asked", "request.answered"),
-    "request.merged": (*_OWNING, "request.asked", "request.answered"),
-    "request.shipped": (*_OWNING, "request.asked", "request.answered"),
+    "request.commented": ("request.silent",),
+    "request.decided": _ALL,
+    "request.merged": _ALL,
+    "request.shipped": _ALL,
 }
 
 

@@ -90,7 +90,8 @@
   function focusFirst(part) {
     if (!part || part.querySelector(".summary")) return;
     const field = part.querySelector(
-      "input:checked, select, textarea, input:not([type=hidden]), h3[tabindex], h2[tabindex]");
+      "input:checked, select, textarea, input:not([type=hidden]):not([type=checkbox])") ||
+      part.querySelector("h2[tabindex], h3[tabindex]");
     if (field) field.focus();
     if (matchMedia("(max-width: 60rem)").matches) part.scrollIntoView({ block: "nearest" });
   }
