@@ -25,7 +25,7 @@ def people():
 
 def wishes(ada, team, *titles):
     """Requests in this order of urgency."""
-    made = [make_request(ada, title=title, problem=f"{title} alone", team=team) for title in titles]
+    made = [make_request(ada, title=title, problem=f"{title}: {title}", team=team) for title in titles]
     for days, item in enumerate(made, 1):
         due = timezone.now() + timedelta(days=days)
         Request.objects.filter(pk=item.pk).update(due_at=due)
@@ -99,6 +99,7 @@ def test_the_queue_by_keyboard_alone(people, visit):
     press("d")
     page.wait_for_selector("#act [name=outcome]")
     page.check("#act [name=outcome][value=no]", force=True)
+    page.select_option("#act [name=reason_code]", "wrong-time")
     page.fill("#act [name=reason]", "It costs more than it brings.")
     page.focus("#act button:has-text('Record the decision')")
     press("Enter")
