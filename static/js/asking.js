@@ -70,6 +70,40 @@
     unsaved = false;
   });
 
+  /* Another kind was chosen and its questions are on their way: what is typed meanwhile goes with
+     them. Only what differs from what was sent, and only into questions that are still there. */
+  function texts(form) {
+    return Array.from(form.elements).filter(function (control) {
+      return control.name && /^(text|textarea|search|url|number|date|email)$/.test(control.type);
+    });
+  }
+  let sent = null;
+  let late = [];
+  doc.addEventListener("htmx:beforeRequest", function (event) {
+    if (!event.detail.elt.matches('[data-asking] input[name="form"]')) return;
+    sent = new Map(texts(event.detail.elt.form).map(function (one) { return [one.name, one.value]; }));
+  });
+  doc.addEventListener("htmx:beforeSwap", function (event) {
+    const form = doc.querySelector("form[data-asking]");
+    if (event.detail.target.id !== "asking" || !sent || !form) return;
+    late = texts(form).filter(function (one) {
+      return sent.has(one.name) && sent.get(one.name) !== one.value;
+    }).map(function (one) { return [one.name, one.value]; });
+    sent = null;
+  });
+  doc.addEventListener("htmx:afterSettle", function () {
+    const form = doc.querySelector("form[data-asking]");
+    if (!form || !late.length) return;
+    const again = late;
+    late = [];
+    again.forEach(function (pair) {
+      const control = form.elements[pair[0]];
+      if (!control || control.value === undefined) return;
+      control.value = pair[1];
+      control.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+  });
+
   /* An ended session must not carry the page away with what is typed: say it instead. */
   doc.addEventListener("htmx:beforeOnLoad", function (event) {
     const from = event.detail.elt;
