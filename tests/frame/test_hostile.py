@@ -17,6 +17,15 @@ PAGES = {
     "/requests/held/": ["page"],
     "/requests/suggest/people/": ["q"],
     "/requests/suggest/customers/": ["q"],
+    "/triage/views/": ["query"],
+    "/triage/quiet/": ["page", "team"],
+    "/routing/": ["page", "span"],
+    "/promises/": ["team", "span"],
+    "/decisions/": ["q", "team", "outcome", "reason", "kind", "page", "format", "sort"],
+    "/decisions/new/": ["title", "request", "supersedes"],
+    "/prioritise/": ["page"],
+    "/prioritise/new/": ["model", "view", "query"],
+    "/requests/import/": ["page"],
     "/inbox/": ["show", "page"],
     "/search/": ["q", "k", "page"],
     "/search/palette/": ["q"],
@@ -32,6 +41,9 @@ PAGES = {
 PATHS = [
     "/requests/{}/", "/requests/REQ-{}/", "/requests/1/forms/{}/", "/work/{}/", "/people/{}/",
     "/teams/{}/", "/tools/{}/", "/playbook/{}/", "/integrations/runs/{}/", "/{}/",
+    "/decisions/{}/", "/decisions/DEC-{}/", "/prioritise/{}/", "/scoring/{}/", "/routing/{}/",
+    "/requests/import/{}/", "/files/{}/", "/open/{}/", "/open/confirm/{}/", "/open/status/{}/",
+    "/inbox/stop/{}/",
 ]  # fmt: skip
 
 

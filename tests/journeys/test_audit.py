@@ -6,7 +6,15 @@ from activity.events import replaying
 from intake.services import ask_requester, decide_request, triage_request
 from notices.models import Notice
 from playbook.models import Tool
-from tests.factories import make_membership, make_request, make_team, make_user
+from tests.factories import (
+    install_reasons,
+    make_article,
+    make_membership,
+    make_request,
+    make_team,
+    make_user,
+)
+from tests.factories_scoring import make_session
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -32,6 +40,13 @@ PAGES = {
         "/me/",
         "/work/",
         "/metrics/time-to-decision/",
+        "/promises/",
+        "/decisions/",
+        "/decisions/{decision}/",
+        "/prioritise/",
+        "/me/unsent/",
+        "/playbook/rotate-a-key/",
+        "/requests/{asked}/edit/",
         "/nowhere/",
     ],
     "pm": [
@@ -41,8 +56,31 @@ PAGES = {
         "/requests/{asked}/",
         "/requests/{new}/",
         "/requests/held/",
+        "/requests/{decided}/",
+        "/requests/{new}/compare/?with={asked}",
+        "/requests/{new}/forms/merge/",
+        "/triage/quiet/",
+        "/triage/views/?query=kind%3Didea",
+        "/decisions/new/",
+        "/prioritise/new/",
+        "/prioritise/{session}/",
+        "/prioritise/{session}/summary/",
+        "/scoring/",
+        "/scoring/points/",
+        "/requests/{new}/score/",
     ],
-    "product_ops": ["/requests/forms/", "/", "/triage/?kind=data", "/integrations/", "/admin/"],
+    "product_ops": [
+        "/requests/forms/",
+        "/",
+        "/triage/?kind=data",
+        "/integrations/",
+        "/admin/",
+        "/routing/",
+        "/routing/new/",
+        "/requests/import/",
+        "/scoring/new/",
+        "/scoring/points/edit/",
+    ],
 }
 
 
@@ -62,7 +100,7 @@ def scene():
         asked, decided, owned = (make_request(ada, team=team) for _ in range(3))
         ask_requester(item=asked, actor=pm, question=HOSTILE)
         triage_request(item=owned, actor=pm, team=team, owner=pm)
-        decide_request(item=decided, actor=pm, outcome="no", reason=HOSTILE)
+        decision = decide_request(item=decided, actor=pm, outcome="no", reason=HOSTILE)
         for number, person in enumerate(people.values()):
             Notice.objects.create(
                 recipient=person, event_id=number, kind="x", title=HOSTILE, text=HOSTILE, url="/"
@@ -70,7 +108,16 @@ def scene():
         Tool.objects.create(
             slug="jira", name="Jira", glyph="Ji", purpose="Work", url="https://jira.example"
         )
-    numbers = {"asked": asked.number, "decided": decided.number, "new": new.number}
+        install_reasons()
+        make_article("Rotate a key", HOSTILE * 3, slug="rotate-a-key")
+        session = make_session(pm, [pm], [new, asked])
+    numbers = {
+        "asked": asked.number,
+        "decided": decided.number,
+        "new": new.number,
+        "decision": decision.number,
+        "session": session.number,
+    }
     return people, numbers
 
 
