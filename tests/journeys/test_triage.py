@@ -25,7 +25,7 @@ def people():
 
 def wishes(ada, team, *titles):
     """Requests in this order of urgency."""
-    made = [make_request(ada, title=title, problem=f"{title}: {title}", team=team) for title in titles]
+    made = [make_request(ada, title=t, problem=f"{t}: {t}", team=team) for t in titles]
     for days, item in enumerate(made, 1):
         due = timezone.now() + timedelta(days=days)
         Request.objects.filter(pk=item.pk).update(due_at=due)
