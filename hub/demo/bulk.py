@@ -6,6 +6,7 @@ A test compares both ways row by row. What a service learns to write, this learn
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -26,6 +27,8 @@ from producthub.lib.sequences import reserve_numbers
 from search.services import Row as Found
 from search.services import index_many
 
+# Rows of one COPY.
+COPY_ROWS = 20_000
 REQUEST_COLUMNS = (
     "id", "number", "kind", "title", "problem", "affected", "evidence_url", "needed_on",
     "visibility", "team_id", "requester_id", "owner_id", "status", "outcome", "decision_id",
@@ -226,12 +229,16 @@ def _reserve_ids(table: str, count: int) -> int:
 
 def _copy(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     names = ", ".join(f'"{column}"' for column in columns)
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy,
-    ):
-        for row in rows:
-            copy.write_row(row)
+    # Rows are made before the copy begins: making one may ask the database (working calendars,
+    # once a minute), and a connection that is copying waits for itself for ever.
+    made = iter(rows)
+    while batch := list(islice(made, COPY_ROWS)):
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy,
+        ):
+            for row in batch:
+                copy.write_row(row)
 
 
 def ledger_row(ledger: Ledger) -> Any:
