@@ -74,20 +74,24 @@ def my_drafts(user: User, *, but: uuid.UUID | None = None, limit: int = 5) -> li
     found = (
         Draft.objects.filter(person=user, state__in=[Draft.State.OPEN, Draft.State.ABANDONED])
         .exclude(data={})
-        .select_related("form", "version")
         .order_by("-saved_at", "-id")
+        .values_list("key", "data", "version__questions", "form__name", "saved_at")
     )
     return [
-        MyDraft(draft.key, part_of(draft, MapsTo.TITLE), draft.form.name, draft.saved_at)
-        for draft in (found.exclude(key=but) if but else found)[:limit]
+        MyDraft(key, _part(data, asked, MapsTo.TITLE), form, saved_at)
+        for key, data, asked, form, saved_at in (found.exclude(key=but) if but else found)[:limit]
     ]
 
 
 def part_of(draft: Draft, part: str) -> str:
     """What a draft says for one part of the request."""
-    asked = questions.read(draft.version.questions) if draft.version else ()
-    key = next((one.key for one in asked if one.maps_to == part), "")
-    return ", ".join(questions.as_texts(draft.data.get(key)))
+    return _part(draft.data, draft.version.questions if draft.version else None, part)
+
+
+def _part(data: dict[str, Any], asked: Any, part: str) -> str:
+    read = questions.read(asked) if asked else ()
+    key = next((one.key for one in read if one.maps_to == part), "")
+    return ", ".join(questions.as_texts(data.get(key)))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Read the queue: its views, filters, rows and counts, and the request beside it."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -52,7 +52,7 @@ class Wanted:
     @classmethod
     def read(cls, query: Any) -> "Wanted":
         """From a query string; what makes no sense is left out."""
-        given = {name: query.get(name, "")[:100] for name in asdict(cls())}
+        given = {name: query.get(name, "")[:100] for name in _WANTED}
         known = {
             "view": VIEWS,
             "kind": Kind.values,
@@ -66,13 +66,16 @@ class Wanted:
 
     def query(self, **changes: str) -> str:
         """The query string, only with what differs from the plain queue."""
-        plain = asdict(Wanted())
-        now = asdict(replace(self, **changes))
-        return urlencode({name: now[name] for name in now if now[name] != plain[name]})
+        now = {name: changes.get(name, getattr(self, name)) for name in _WANTED}
+        return urlencode({name: now[name] for name in now if now[name] != _WANTED[name]})
 
     @property
     def is_filtered(self) -> bool:
         return bool(self.area or self.kind or self.priority or self.label)
+
+
+# The plain queue, part by part.
+_WANTED: dict[str, str] = asdict(Wanted())
 
 
 def _view_filter(view: str, user: User) -> Q:
