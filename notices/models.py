@@ -84,6 +84,15 @@ class Notice(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    # Plain texts, not `reverse`: the inbox shows fifty of each.
+    @property
+    def open_url(self) -> str:
+        return f"/inbox/{self.pk}/open/"
+
+    @property
+    def move_url(self) -> str:
+        return f"/inbox/{self.pk}/move/"
+
 
 class Slip(models.Model):
     """Something that goes out once: claimed for a lease, tried again later, given up at last."""

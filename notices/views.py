@@ -9,6 +9,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -51,6 +52,7 @@ def inbox(request: SignedInRequest) -> HttpResponse:
         "groups": _groups(list(current.object_list), tab),
         "counts": counts,
         "tab": tab,
+        "moves": render_to_string("notices/_moves.html", {"tab": tab, "page": current}),
         "base": "" if tab == "open" else f"show={tab}&",
         "paused_until": preference.paused_until
         if services.is_paused(preference, request.user)
