@@ -161,7 +161,7 @@ def counts_of(user: User) -> dict[str, int]:
 
     In two queries.
     """
-    seen, given = Request.objects.visible_to(user).values("pk").query.sql_with_params()
+    seen, given = Request.objects.visible_to(user).order_by().values("pk").query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS, {"user": user.pk})
         sent, others, is_open, asked = cursor.fetchone()

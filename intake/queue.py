@@ -229,6 +229,13 @@ class QueueRow:
     department: str
     owner: str | None
     lookers: str = ""
+    # As texts: a template writes a number by the rules of the language, fifty times slower.
+    href: str = ""
+    is_on: bool = False
+
+    @property
+    def key(self) -> str:
+        return str(self.number)
 
     @property
     def meta_html(self) -> SafeString:

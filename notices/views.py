@@ -8,9 +8,11 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import SuspiciousOperation
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -52,6 +54,9 @@ def inbox(request: SignedInRequest) -> HttpResponse:
         "groups": _groups(list(current.object_list), tab),
         "counts": counts,
         "tab": tab,
+        "token": format_html(
+            '<input type="hidden" name="csrfmiddlewaretoken" value="{}">', get_token(request)
+        ),
         "moves": render_to_string("notices/_moves.html", {"tab": tab, "page": current}),
         "base": "" if tab == "open" else f"show={tab}&",
         "paused_until": preference.paused_until

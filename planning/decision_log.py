@@ -460,9 +460,10 @@ def decisions_about(
     for kind, pk in subjects:
         wanted |= Q(subject_type=kind, subject_id=pk)
     about = DecisionLink.objects.filter(wanted, decision=OuterRef("pk"))
+    asked = DecisionLink.objects.filter(wanted).values("decision_id")
     found = (
-        Decision.objects.visible_to(reader)
-        .filter(pk__in=DecisionLink.objects.filter(wanted).values("decision_id"))
+        Decision.objects.visible_to(reader, among=asked)
+        .filter(pk__in=asked)
         .select_related("decided_by", "reason_code")
         .annotate(
             settled=Exists(about.filter(is_settled=True)),

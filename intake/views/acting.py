@@ -49,8 +49,9 @@ def visible(request: SignedInRequest, number: int) -> Request:
         "form_version",
     )
     # Most have no files: told here, they cost the page no query of their own.
-    files = Attachment.objects.filter(Q(request=OuterRef("pk")) | Q(request__root=OuterRef("pk")))
-    items = items.annotate(has_files=Exists(files))
+    own = Attachment.objects.filter(request=OuterRef("pk"))
+    joined = Attachment.objects.filter(request__root=OuterRef("pk"))
+    items = items.annotate(has_files=Q(Exists(own)) | Q(Exists(joined)))
     items = items.annotate(was_tabled=was_tabled())  # most were not, and ask no more
     return get_object_or_404(items.defer("search_vector"), number=number)
 

@@ -68,10 +68,13 @@ def queue_context(
     number = item.number if item else 0
     place = next((index for index, row in enumerate(rows) if row.number == number), 0)
     beside = _beside(request, wanted, shown.number, item, place)
+    frame = _frame(request, wanted, counts, shown)
     for row in rows:
         row.lookers = ", ".join(beside["looked"].get(row.number, ()))
+        row.href = f"?{frame['row_base']}on={row.number}"
+        row.is_on = row.number == number
     return {
-        **_frame(request, wanted, counts, shown),
+        **frame,
         "rows": rows,
         **beside,
         **({"week": read.week(user)} if not rows and wanted.view == "triage" else {}),

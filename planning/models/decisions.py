@@ -67,8 +67,11 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
         """Not taken back."""
         return self.filter(withdrawn_at__isnull=True)
 
-    def visible_to(self, user: Any) -> "DecisionQuerySet":
+    def visible_to(self, user: Any, among: Any = None) -> "DecisionQuerySet":
         """What this person may read, titles and counts included; never what was taken back.
+
+        `among`: ids that the caller filters by anyway, a queryset; what is hidden is then looked
+        up for these alone.
 
         Who may not see one of the things that a decision settles does not see the decision: it
         would tell what was asked.
@@ -89,6 +92,8 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
             settling = DecisionLink.objects.filter(
                 subject_type=kind, is_settled=True, subject_id__in=hidden
             )
+            if among is not None:
+                settling = settling.filter(decision_id__in=among)
             open_to &= ~models.Q(pk__in=settling.values("decision_id"))
         return found.filter(took_part | open_to)
 
