@@ -3,7 +3,16 @@
 from django.contrib import admin
 
 from activity.admin import ReadOnlyAdmin
-from integrations.models import RawRecord, SourceState, SyncError, SyncRun
+from integrations.models import (
+    Delivery,
+    IdentityLink,
+    InboundMessage,
+    ItemLink,
+    RawRecord,
+    SourceState,
+    SyncError,
+    SyncRun,
+)
 
 
 @admin.register(SourceState)
@@ -40,3 +49,42 @@ class RawRecordAdmin(ReadOnlyAdmin):
     list_filter = ["source", "kind"]
     search_fields = ["=upstream_id"]
     show_full_result_count = False
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    """What the hub does in other systems; the integrations page retries and skips."""
+
+    list_display = ["created_at", "source", "action", "subject_label", "state", "attempts"]
+    list_filter = ["source", "action", "state"]
+    search_fields = ["subject_label", "=key"]
+    show_full_result_count = False
+
+
+@admin.register(InboundMessage)
+class InboundMessageAdmin(ReadOnlyAdmin):
+    """What other systems sent, without its text."""
+
+    list_display = ["received_at", "source", "kind", "subject", "state", "times", "message"]
+    list_filter = ["source", "state"]
+    exclude = ["body"]
+    show_full_result_count = False
+
+
+@admin.register(IdentityLink)
+class IdentityLinkAdmin(ReadOnlyAdmin):
+    """Who is who in other systems."""
+
+    list_display = ["name", "source", "email", "person", "is_active", "synced_at"]
+    list_filter = ["source", "is_active", ("person", admin.EmptyFieldListFilter)]
+    list_select_related = ["person"]
+    search_fields = ["name", "email", "=upstream_id"]
+
+
+@admin.register(ItemLink)
+class ItemLinkAdmin(ReadOnlyAdmin):
+    """Which thing of another system stands for which thing of the hub."""
+
+    list_display = ["label", "source", "kind", "subject_type", "subject_id", "origin", "state"]
+    list_filter = ["source", "kind", "origin"]
+    search_fields = ["label", "=upstream_id"]

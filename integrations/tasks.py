@@ -1,8 +1,10 @@
 """Background work of the integrations."""
 
+import time
+
 from celery import shared_task
 
-from integrations import runs
+from integrations import deliveries, inbox, runs
 from integrations.errors import AlreadyRunning, UpstreamError
 from integrations.jira import sync as jira
 from integrations.jira.config import NotConfigured
@@ -57,3 +59,40 @@ def retry_item(error_id: int) -> None:
             stage=error.stage,
             message=str(reason),
         )
+
+
+# Below the soft limit of a task, with time left for one slow call.
+SWEEP_SECONDS = 40
+
+
+@shared_task(acks_late=True, soft_time_limit=100, time_limit=120)
+def send_delivery(delivery_id: int) -> None:
+    """One effect in another system, at most once."""
+    deliveries.deliver(delivery_id)
+
+
+@shared_task
+def send_waiting_deliveries() -> None:
+    """What is due and was left behind: a crash, a pause, an absent broker."""
+    ends = time.monotonic() + SWEEP_SECONDS
+    for pk in deliveries.due_ids():
+        if time.monotonic() > ends:
+            return
+        deliveries.deliver(pk)
+
+
+@shared_task(acks_late=True, soft_time_limit=100, time_limit=120)
+def handle_message(message_id: int) -> None:
+    """One message that a source sent us."""
+    inbox.handle(message_id)
+
+
+@shared_task
+def handle_waiting_messages() -> None:
+    """Messages that were left behind, and those that are old and done."""
+    ends = time.monotonic() + SWEEP_SECONDS
+    for pk in inbox.waiting_ids():
+        if time.monotonic() > ends:
+            return
+        inbox.handle(pk)
+    inbox.forget_old()

@@ -34,6 +34,18 @@ def use_django_logging(**kwargs: Any) -> None:
 SCHEDULES: dict[str, tuple[str, int, str]] = {
     # Every 5 minutes: read what changed in Jira.
     "Sync Jira": ("integrations.tasks.sync_jira", 300, "Reads what changed in Jira."),
+    # Every 30 seconds: do in other systems what was left behind.
+    "Send waiting deliveries": (
+        "integrations.tasks.send_waiting_deliveries",
+        30,
+        "Does in Jira, Productboard and Slack what is due and was left behind.",
+    ),
+    # Every 30 seconds: work on what other systems sent.
+    "Handle waiting messages": (
+        "integrations.tasks.handle_waiting_messages",
+        30,
+        "Works on webhooks, events and mails that were left behind.",
+    ),
     # Every day: next year's public holidays come into the calendars of teams.
     "Add coming holidays": (
         "accounts.tasks.add_coming_holidays",

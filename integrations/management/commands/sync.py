@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from integrations import runs
 from integrations.errors import AlreadyRunning
-from integrations.jira import sync as jira
 from integrations.jira.config import NotConfigured
 from integrations.models import Source, SyncRun
+from integrations.sources import connector, connectors
 
 BAR_WIDTH = 30
 LINE_EVERY_PAGES = 10
@@ -25,7 +25,7 @@ class Command(BaseCommand):
     help = "Reads a source now and says how it went. Exit status 0 only when it is complete."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("source", choices=Source.values)
+        parser.add_argument("source", choices=[one.source.value for one in connectors()])
         parser.add_argument("--full", action="store_true", help="read everything, not only changes")
         parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
 
@@ -34,10 +34,12 @@ class Command(BaseCommand):
         self.is_terminal = sys.stdout.isatty() and not is_json
         progress = None if is_json else self._show
         full = options["full"]
+        chosen = connector(options["source"])
+        assert chosen is not None
         run: SyncRun | None = None
         for _ in range(MAX_PAUSES):
             try:
-                run = jira.sync_jira(trigger=SyncRun.Trigger.COMMAND, full=full, progress=progress)
+                run = chosen.sync(trigger=SyncRun.Trigger.COMMAND, full=full, progress=progress)
             except (NotConfigured, AlreadyRunning) as reason:
                 self._leave(is_json, {"status": "skipped", "message": str(reason)}, str(reason))
             except KeyboardInterrupt:

@@ -12,6 +12,9 @@ class Source(models.TextChoices):
     """Where synced records come from."""
 
     JIRA = "jira", "Jira"
+    PRODUCTBOARD = "productboard", "Productboard"
+    SLACK = "slack", "Slack"
+    MAIL = "mail", "Mail"
 
 
 class SourceState(models.Model):
@@ -37,6 +40,24 @@ class SourceState(models.Model):
     )
     refused_credentials = models.CharField(
         max_length=64, blank=True, help_text="Fingerprint of credentials that were refused."
+    )
+    refused_message = models.TextField(
+        blank=True, default="", db_default="", help_text="What to renew, as people read it."
+    )
+    token_expires_on = models.DateField(
+        null=True, blank=True, help_text="The day the token ends; admins are told before."
+    )
+    budget_left = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text="Calls that the source still allows, by kind, as its last replies said.",
+    )
+    parts = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text="Where parts of the source stand that are read beside the main one.",
     )
 
     def __str__(self) -> str:
@@ -124,6 +145,9 @@ class SyncError(models.Model):
     first_at = models.DateTimeField(db_default=Now())
     last_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True, blank=True)
+    is_skipped = models.BooleanField(
+        default=False, db_default=False, help_text="Somebody decided to do without it."
+    )
 
     class Meta:
         ordering = ["-last_at", "-id"]

@@ -1,0 +1,18 @@
+"""What the hub knows about its sources, what came in from them and what goes out to them."""
+
+from integrations.models.inbound import InboundMessage
+from integrations.models.links import IdentityLink, ItemLink
+from integrations.models.outbound import Delivery
+from integrations.models.syncing import RawRecord, Source, SourceState, SyncError, SyncRun
+
+__all__ = [
+    "Delivery",
+    "IdentityLink",
+    "InboundMessage",
+    "ItemLink",
+    "RawRecord",
+    "Source",
+    "SourceState",
+    "SyncError",
+    "SyncRun",
+]
