@@ -229,13 +229,21 @@ class QueueRow:
     department: str
     owner: str | None
     lookers: str = ""
-    # As texts: a template writes a number by the rules of the language, fifty times slower.
     href: str = ""
     is_on: bool = False
 
     @property
-    def key(self) -> str:
-        return str(self.number)
+    def html(self) -> SafeString:
+        """The line. Written here, since a template takes three times as long for fifty of them."""
+        on, current = (' class="on"', ' aria-current="true"') if self.is_on else ("", "")
+        href = escape(self.href)
+        return mark_safe(
+            f'<li{on}><input type="checkbox" name="id" value="{self.number}"'
+            f' aria-label="Select REQ-{self.number}"><div><a class="q-t" href="{href}#preview"'
+            f' hx-get="/triage/{href}"{current}>{escape(self.title)}</a>'
+            f'<p class="meta">{self.meta_html}</p></div>'
+            f'<div class="q-side">{self.side_html}</div></li>'
+        )
 
     @property
     def meta_html(self) -> SafeString:

@@ -36,7 +36,7 @@ from notices.selectors import (
 from notices.subjects import mute_of
 from producthub.lib.htmx import page, see_other
 
-PAGE_SIZE = 50
+PAGE_SIZE = 30
 
 
 @require_safe

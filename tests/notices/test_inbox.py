@@ -167,7 +167,7 @@ def test_two_hundred_rows_cost_no_more_queries_than_one(
     for query in ("", "?page=2", "?show=new"):
         with django_assert_max_num_queries(8):
             text = page(browser, query)
-    assert text.count('class="new"') == 50
+    assert text.count('class="new"') == 30
 
 
 def test_counts_cost_one_query(told, ada, django_assert_num_queries):
