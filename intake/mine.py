@@ -199,10 +199,10 @@ def _rows(user: User, values: Iterable[tuple[Any, ...]]) -> Iterator[MineRow]:
     tops: dict[int, Standing] = {}
     named: set[int] = set()
     if roots := {row[-1] for row in held} - {None}:
-        found = Request.objects.filter(pk__in=roots).values_list("pk", *_STANDING)
-        tops = {pk: Standing(*rest) for pk, *rest in found}
-        seen = Request.objects.visible_to(user).filter(pk__in=roots)
-        named = set(seen.values_list("pk", flat=True))
+        tops = _standings(Request.objects.visible_to(user).filter(pk__in=roots))
+        named = set(tops)
+        if hidden := roots - named:
+            tops |= _standings(Request.objects.filter(pk__in=hidden))
     for row in held:
         own = Standing(*row[: len(_STANDING)])
         requester_id, requester, sent_by, submitted_at, root_id = row[len(_STANDING) :]
@@ -221,6 +221,11 @@ def _rows(user: User, values: Iterable[tuple[Any, ...]]) -> Iterator[MineRow]:
             joined=joined,
             is_mine=requester_id == user.pk,
         )
+
+
+def _standings(items: RequestQuerySet) -> dict[int, Standing]:
+    found = items.order_by().values_list("pk", *_STANDING)
+    return {pk: Standing(*rest) for pk, *rest in found}
 
 
 CSV_HEADER = (
