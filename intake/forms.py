@@ -175,8 +175,8 @@ class AnswerForm(KeyedForm):
     )
 
 
-class TriageForm(HubForm):
-    """Which team and who; carries the owner that was on the page."""
+class RouteFields(HubForm):
+    """A team, and who of the product managers owns it there."""
 
     team = forms.ModelChoiceField(
         label="Team",
@@ -196,15 +196,22 @@ class TriageForm(HubForm):
             "invalid_choice": "Choose a product manager from the list",
         },
     )
-    owner_seen = forms.CharField(widget=forms.HiddenInput, required=False)
+    ids = "id_route_%s"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("auto_id", "id_triage_%s")
+        kwargs.setdefault("auto_id", self.ids)
         super().__init__(*args, **kwargs)
         self.fields["team"].queryset = Team.objects.filter(is_active=True)  # type: ignore[attr-defined]
         self.fields["owner"].queryset = User.objects.filter(  # type: ignore[attr-defined]
             is_active=True, role__in=[Role.PM, Role.PRODUCT_OPS, Role.ADMIN]
         )
+
+
+class TriageForm(RouteFields):
+    """Which team and who; carries the owner that was on the page."""
+
+    owner_seen = forms.CharField(widget=forms.HiddenInput, required=False)
+    ids = "id_triage_%s"
 
     def clean_owner_seen(self) -> int | None | bool:
         raw = self.cleaned_data["owner_seen"]

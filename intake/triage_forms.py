@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.utils import timezone
 
-from accounts.models import Role, Team, User
+from accounts.models import User
 from intake import pairs
+from intake.forms import RouteFields
 from intake.models import VIEW_NAME_LENGTH, Priority, Request
 from producthub.lib.forms import HubForm
 
@@ -126,34 +127,15 @@ class MergeForm(HubForm):
         return found
 
 
-class BulkRouteForm(HubForm):
+class BulkRouteForm(RouteFields):
     """A team for several requests, and an owner if all shall have the same."""
 
-    team = forms.ModelChoiceField(
-        label="Team",
-        queryset=Team.objects.none(),
-        to_field_name="slug",
-        empty_label="Choose a team",
-        error_messages={
-            "required": "Choose a team",
-            "invalid_choice": "Choose a team from the list",
-        },
-    )
-    owner = forms.ModelChoiceField(
-        label="Owner",
-        queryset=User.objects.none(),
-        required=False,
-        empty_label="As it is",
-        error_messages={"invalid_choice": "Choose a product manager from the list"},
-    )
+    ids = "id_bulkroute_%s"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("auto_id", "id_bulkroute_%s")
         super().__init__(*args, **kwargs)
-        self.fields["team"].queryset = Team.objects.filter(is_active=True)  # type: ignore[attr-defined]
-        self.fields["owner"].queryset = User.objects.filter(  # type: ignore[attr-defined]
-            is_active=True, role__in=[Role.PM, Role.PRODUCT_OPS, Role.ADMIN]
-        )
+        self.fields["owner"].required = False
+        self.fields["owner"].empty_label = "As it is"  # type: ignore[attr-defined]
 
 
 class BulkLabelForm(LabelForm):

@@ -9,6 +9,8 @@
     live.textContent = "";
     setTimeout(function () { live.textContent = text; }, 50);
   }
+  // For the other scripts.
+  window.hub = { say: say };
 
   /* Colour theme: the server writes data-theme from this cookie. */
   doc.addEventListener("click", function (event) {

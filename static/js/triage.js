@@ -4,13 +4,8 @@
 (function () {
   "use strict";
   const doc = document;
-  const live = doc.getElementById("live");
+  const say = window.hub.say;
 
-  function say(text) {
-    if (!live || !text) return;
-    live.textContent = "";
-    setTimeout(function () { live.textContent = text; }, 50);
-  }
   function queue() { return doc.getElementById("queue"); }
   function rows() { return queue() ? Array.from(queue().children) : []; }
   function current() { return rows().findIndex(function (row) { return row.classList.contains("on"); }); }
