@@ -160,10 +160,12 @@ def save_rule(
     lists: dict[str, Collection[int]],
     place: int,
     seen_at: datetime | None = None,
+    at: datetime | None = None,
 ) -> RoutingRule:
     """Write a rule and put it in its place among the others, from 0.
 
-    `seen_at` is when the rule had last changed as the actor saw it. Raises RuleMoved when somebody
+    `seen_at` is when the rule had last changed as the actor saw it; `at` (aware) is now by
+    default. Raises RuleMoved when somebody
     changed it since, RequestError for a rule that does nothing, PermissionDenied for others than
     Product Ops.
     """
@@ -177,14 +179,14 @@ def save_rule(
     says = ("to_team", "to_owner", "to_priority", "add_labels", "triage_days", "decision_days")
     if not any(getattr(own, name) for name in says):
         raise RequestError("Say what shall happen: a team, an owner, a priority, labels or days.")
-    own.changed_at, own.changed_by = timezone.now(), actor
+    own.changed_at, own.changed_by = at or timezone.now(), actor
     others = [one for one in held if one.pk != own.pk]
     others.insert(max(0, min(place, len(others))), own)
     own.save()
     for name in LISTS:
         getattr(own, name).set(lists[name])
     _number(others)
-    record("routing_rule.saved", own, actor=actor, data={"place": others.index(own)})
+    record("routing_rule.saved", own, actor=actor, at=at, data={"place": others.index(own)})
     return own
 
 
