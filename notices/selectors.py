@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db.models import Case, Count, F, Max, Q, QuerySet, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, TruncWeek
 from django.utils import timezone
 
 from accounts.models import Role, User
@@ -154,3 +154,50 @@ def label_of(person: User, subject_type: str, subject_id: int | None) -> str:
         recipient=person, subject_type=subject_type, subject_id=subject_id
     ).order_by("-release_at")
     return told.values_list("subject_label", flat=True).first() or ""
+
+
+@dataclass(frozen=True)
+class WeekOfPings:
+    """What reached some people outside the hub in one week, begun on Monday `on`."""
+
+    on: date
+    at_once: int
+    digests: int
+    people: int
+
+    @property
+    def per_person(self) -> float:
+        """Messages that interrupt: those at once and the digests, by person."""
+        return (self.at_once + self.digests) / self.people if self.people else 0.0
+
+
+def pings_by_week(people: QuerySet[User], *, weeks: int = 8) -> list[WeekOfPings]:
+    """How often people were written to in each of the last full weeks, newest first.
+
+    Counted are messages that went out (mail, Slack) by the company's weeks; a digest is one,
+    whatever it gathers. `people` are those asked about, as they are today. Three queries.
+    """
+    monday = timezone.localdate() - timedelta(days=timezone.localdate().weekday())
+    first = datetime.combine(
+        monday - timedelta(weeks=weeks), time(), tzinfo=timezone.get_default_timezone()
+    )
+    week = TruncWeek("sent_at", tzinfo=timezone.get_default_timezone())
+    sent = {"status": Slip.Status.SENT, "sent_at__gte": first}
+    at_once = dict(
+        Delivery.objects.filter(notice__recipient__in=people, in_digest=False, **sent)
+        .order_by()
+        .values_list(week)
+        .annotate(Count("pk"))
+    )
+    digests = dict(
+        Digest.objects.filter(recipient__in=people, **sent)
+        .order_by()
+        .values_list(week)
+        .annotate(Count("pk"))
+    )
+    by_day = [
+        {timezone.localdate(at): n for at, n in found.items()} for found in (at_once, digests)
+    ]
+    count = people.count()
+    days = [monday - timedelta(weeks=back) for back in range(1, weeks + 1)]
+    return [WeekOfPings(day, by_day[0].get(day, 0), by_day[1].get(day, 0), count) for day in days]

@@ -9,10 +9,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.http import SignedInRequest
+from accounts.models import Role, User
 from intake import records
 from intake.models import IntakeForm
+from intake.permissions import can_triage
 from intake.services.promises import HEARD_CEILING_DAYS
 from intake.views.acting import PAGE_SIZE, require_pm
+from notices.selectors import pings_by_week
 from producthub.lib.csv import csv_response
 
 
@@ -35,6 +38,9 @@ def promises(request: SignedInRequest) -> HttpResponse:
         "by_form": dict(by_form),
         "totals": records.totals(rows),
         "ceiling": HEARD_CEILING_DAYS,
+        "pings": pings_by_week(User.objects.filter(role=Role.PM, is_active=True))
+        if can_triage(request.user)
+        else None,
     }
     return render(request, "intake/promises.html", context)
 
