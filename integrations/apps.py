@@ -5,6 +5,7 @@ class IntegrationsConfig(AppConfig):
     name = "integrations"
 
     def ready(self) -> None:
+        import integrations.jira.handlers  # noqa: F401  registers what is done with its messages
         from integrations import frame
         from integrations.selectors import jira_freshness
         from planning.freshness import tell_with

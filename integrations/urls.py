@@ -1,6 +1,7 @@
 from django.urls import path
 
 from integrations import views
+from integrations.jira import views as jira
 
 app_name = "integrations"
 urlpatterns = [
@@ -9,4 +10,5 @@ urlpatterns = [
     path("integrations/runs/<int:pk>/", views.run, name="run"),
     path("integrations/errors/<int:pk>/retry/", views.error_retry, name="error-retry"),
     path("integrations/<slug:source>/sync/", views.sync_now, name="sync-now"),
+    path("hooks/jira/", jira.webhook, name="jira-webhook"),
 ]

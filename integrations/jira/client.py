@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from jira import JIRA
@@ -211,6 +212,14 @@ class JiraClient:
             found += values
             if not values or reply.get("isLast", True):
                 return found
+
+    def issue(self, issue_id: str, *, fields: Sequence[str] = FIELDS) -> dict[str, Any]:
+        """One issue by id or key, straight from Jira's database: never behind, as a search is.
+
+        Raises NotFound when it is gone, or the token may not see it.
+        https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/
+        """
+        return _as_dict(self._get(f"issue/{quote(issue_id, safe='')}?fields={','.join(fields)}"))
 
     def existing_ids(self, issue_ids: Sequence[str]) -> set[str]:
         """Those of up to 100 ids that the token can still see."""

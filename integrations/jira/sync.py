@@ -20,6 +20,7 @@ from django.utils.dateparse import parse_datetime
 from integrations import runs
 from integrations.errors import (
     CredentialsRefused,
+    NotFound,
     QueryRefused,
     RateLimited,
     RetryableUpstreamError,
@@ -30,6 +31,7 @@ from integrations.jira import mapping
 from integrations.jira.client import PAGE_SIZE, JiraClient, JiraConfig, quoted
 from integrations.jira.config import NotConfigured, fingerprint, jira_config
 from integrations.jira.pages import PageWriter, Progress
+from integrations.jira.session import jira_client
 from integrations.models import Source, SourceState, SyncError, SyncRun
 from planning import services
 from planning.models import WorkItem
@@ -321,23 +323,33 @@ class JiraSync:
                 continue  # how Jira answers for an issue that is gone; a full run buries it
 
 
+def read_issues(upstream_ids: Sequence[str]) -> set[str]:
+    """Read single issues now, with their histories; returns those that Jira still shows.
+
+    Raises NotConfigured, and UpstreamError when Jira cannot be asked.
+    """
+    state, _ = SourceState.objects.get_or_create(source=Source.JIRA)
+    with jira_client() as client:
+        writer = PageWriter(None, state, client)
+        return {pk for pk in upstream_ids if _is_read(writer, pk)}
+
+
+def _is_read(writer: PageWriter, upstream_id: str) -> bool:
+    """By id, not by search: the search index is behind for a while after a change."""
+    try:
+        issue = writer.client.issue(upstream_id.removeprefix("key:"))
+    except (NotFound, QueryRefused):
+        return False
+    writer.take_page([issue])
+    return True
+
+
 def retry_item(error: SyncError) -> None:
     """Read the item of an error again; the error is closed when that works.
 
     Raises NotConfigured, and UpstreamError when Jira cannot be asked; the error then stays.
     """
-    config = jira_config()
-    if config is None:
-        raise NotConfigured("Jira is off. Set JIRA_BASE_URL and JIRA_API_TOKEN to connect it.")
-    state, _ = SourceState.objects.get_or_create(source=Source.JIRA)
-    client = JiraClient(config)
-    try:
-        found = PageWriter(None, state, client).read_again([error.upstream_id])
-    except QueryRefused:
-        found = 0  # how Jira answers for an issue that is gone
-    finally:
-        client.close()
-    if not found:
+    if not read_issues([error.upstream_id]):
         runs.note_error(
             Source.JIRA,
             error.run,

@@ -258,9 +258,17 @@ class FakeJira:
             wanted = set(body["issueIdsOrKeys"])
             found = [{"id": issue.id} for issue in self.issues if issue.id in wanted]
             return 200, json.dumps({"issues": found, "issueErrors": []}).encode()
+        if match := re.fullmatch(r"issue/(\w[\w-]*)", name):
+            return self._one_issue(match[1])
         if match := re.fullmatch(r"issue/([^/]+)/changelog", name):
             return self._one_history(match[1], query)
         return 404, b'{"errorMessages":["Not here."]}'
+
+    def _one_issue(self, name: str) -> tuple[int, bytes]:
+        for issue in self.issues:
+            if name in (issue.id, issue.key):
+                return 200, issue.body()
+        return 404, b'{"errorMessages":["Issue does not exist or you do not have permission."]}'
 
     def _search(self, body: Any) -> tuple[int, bytes]:
         jql = body["jql"]
