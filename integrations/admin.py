@@ -8,6 +8,8 @@ from integrations.models import (
     IdentityLink,
     InboundMessage,
     ItemLink,
+    JiraConnection,
+    MemberDay,
     RawRecord,
     SourceState,
     SyncError,
@@ -88,3 +90,21 @@ class ItemLinkAdmin(ReadOnlyAdmin):
     list_display = ["label", "source", "kind", "subject_type", "subject_id", "origin", "state"]
     list_filter = ["source", "kind", "origin"]
     search_fields = ["label", "=upstream_id"]
+
+
+@admin.register(JiraConnection)
+class JiraConnectionAdmin(ReadOnlyAdmin):
+    """Which issue stands for which entity, as Productboard says."""
+
+    list_display = ["issue_key", "entity_id", "integration_name", "first_seen_at", "gone_at"]
+    list_filter = ["integration_name", ("gone_at", admin.EmptyFieldListFilter)]
+    search_fields = ["=issue_key", "=issue_id", "=entity_id"]
+
+
+@admin.register(MemberDay)
+class MemberDayAdmin(ReadOnlyAdmin):
+    """Who used Productboard when."""
+
+    list_display = ["day", "member_id", "role", "is_active"]
+    list_filter = ["is_active", "role"]
+    date_hierarchy = "day"

@@ -29,5 +29,9 @@ class NotFound(UpstreamError):
     """There is nothing at this address, or the token may not see it."""
 
 
+class NotConfigured(Exception):
+    """No address or no token: the source is off."""
+
+
 class AlreadyRunning(Exception):
     """Another run of the same source has not ended."""

@@ -5,8 +5,8 @@ import structlog
 from accounts.models import User
 from accounts.permissions import is_product_ops, require
 from integrations import runs, tasks
-from integrations.jira.config import jira_config
-from integrations.models import SourceState, SyncError, SyncRun
+from integrations.models import Source, SourceState, SyncError, SyncRun
+from integrations.sources import Connector, connector
 
 log = structlog.get_logger(__name__)
 
@@ -25,22 +25,28 @@ def request_sync(*, source: str, actor: User) -> bool:
     Raises PermissionDenied, SourceIsOff and QueueAway.
     """
     require(is_product_ops(actor), "Only Product Ops may start a sync.")
-    if jira_config() is None:
-        raise SourceIsOff("Jira is not connected yet.")
+    found = _connected(source)
     if SourceState.objects.filter(
         source=source, last_run__status=SyncRun.Status.RUNNING
     ).exists() and runs.is_held(source):
         return False
-    _enqueue(tasks.sync_jira, trigger=SyncRun.Trigger.PERSON.value, started_by_id=actor.pk)
+    task = getattr(tasks, found.task.rpartition(".")[2])
+    _enqueue(task, trigger=SyncRun.Trigger.PERSON.value, started_by_id=actor.pk)
     return True
 
 
 def request_retry(*, error: SyncError, actor: User) -> None:
     """Have a worker read one bad item again. Raises PermissionDenied, SourceIsOff, QueueAway."""
     require(is_product_ops(actor), "Only Product Ops may retry.")
-    if jira_config() is None:
-        raise SourceIsOff("Jira is not connected yet.")
+    _connected(error.source)
     _enqueue(tasks.retry_item, error_id=error.pk)
+
+
+def _connected(source: str) -> Connector:
+    found = connector(source)
+    if found is None or not found.is_connected():
+        raise SourceIsOff(f"{Source(source).label} is not connected yet.")
+    return found
 
 
 def _enqueue(task: object, **arguments: object) -> None:

@@ -5,10 +5,11 @@ import time
 from celery import shared_task
 
 from integrations import deliveries, inbox, runs
-from integrations.errors import AlreadyRunning, UpstreamError
+from integrations.errors import AlreadyRunning, NotConfigured, UpstreamError
 from integrations.jira import sync as jira
-from integrations.jira.config import NotConfigured
 from integrations.models import Source, SyncError, SyncRun
+from integrations.productboard import sync as productboard
+from integrations.sources import connector
 
 # A long first sync works in parts, each well under the broker's visibility time-out.
 JIRA_PART_SECONDS = 1200
@@ -42,14 +43,46 @@ def sync_jira(
         sync_jira.apply_async(countdown=min(max(pause, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS))
 
 
+PRODUCTBOARD_PART_SECONDS = 1200
+
+
+@shared_task(acks_late=True, soft_time_limit=1500, time_limit=1560)
+def sync_productboard(
+    full: bool = False,
+    trigger: str = SyncRun.Trigger.SCHEDULE.value,
+    started_by_id: int | None = None,
+) -> None:
+    """Read what changed in Productboard. Queues itself again when it asks for a pause."""
+    try:
+        run = productboard.sync_productboard(
+            trigger=trigger,
+            full=full,
+            started_by_id=started_by_id,
+            max_seconds=PRODUCTBOARD_PART_SECONDS,
+        )
+    except NotConfigured:
+        return
+    except AlreadyRunning as busy:
+        runs.note_skipped(Source.PRODUCTBOARD, trigger=trigger, why=str(busy))
+        return
+    if run is not None and run.status == SyncRun.Status.WAITING:
+        pause = runs.pause_seconds(Source.PRODUCTBOARD)
+        sync_productboard.apply_async(
+            countdown=min(max(pause, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS)
+        )
+
+
 @shared_task(acks_late=True)
 def retry_item(error_id: int) -> None:
     """Read one bad item again."""
     error = SyncError.objects.filter(pk=error_id, resolved_at__isnull=True).first()
     if error is None:
         return
+    found = connector(error.source)
+    if found is None or found.retry is None:
+        return
     try:
-        jira.retry_item(error)
+        found.retry(error)
     except (NotConfigured, UpstreamError) as reason:
         runs.note_error(
             Source(error.source),

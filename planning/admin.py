@@ -15,6 +15,8 @@ from planning import services
 from planning.models import (
     Decision,
     FlowRule,
+    ProductEntity,
+    ProductField,
     ReasonCode,
     WorkItem,
     WorkProject,
@@ -147,3 +149,22 @@ class DecisionAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("search_vector")
+
+
+@admin.register(ProductEntity)
+class ProductEntityAdmin(ReadOnlyAdmin):
+    """Productboard's entities, as they are there."""
+
+    list_display = ["name", "type", "status", "health", "upstream_updated_at", "deleted_at"]
+    list_filter = ["type", "status", "is_archived", ("deleted_at", admin.EmptyFieldListFilter)]
+    search_fields = ["name", "=upstream_id"]
+    show_full_result_count = False
+
+
+@admin.register(ProductField)
+class ProductFieldAdmin(ReadOnlyAdmin):
+    """What stands behind the ids of custom fields."""
+
+    list_display = ["name", "entity_type", "schema", "synced_at"]
+    list_filter = ["entity_type"]
+    search_fields = ["name", "=upstream_id"]

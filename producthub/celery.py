@@ -34,6 +34,12 @@ def use_django_logging(**kwargs: Any) -> None:
 SCHEDULES: dict[str, tuple[str, int, str]] = {
     # Every 5 minutes: read what changed in Jira.
     "Sync Jira": ("integrations.tasks.sync_jira", 300, "Reads what changed in Jira."),
+    # Every 5 minutes: read what changed in Productboard; everything once a day.
+    "Sync Productboard": (
+        "integrations.tasks.sync_productboard",
+        300,
+        "Reads what changed in Productboard, and once a day everything.",
+    ),
     # Every 30 seconds: do in other systems what was left behind.
     "Send waiting deliveries": (
         "integrations.tasks.send_waiting_deliveries",

@@ -5,11 +5,8 @@ import hmac
 
 from django.conf import settings
 
+from integrations.errors import NotConfigured as NotConfigured
 from integrations.jira.client import JiraConfig
-
-
-class NotConfigured(Exception):
-    """No address or no token: the source is off."""
 
 
 def jira_config() -> JiraConfig | None:

@@ -3,6 +3,7 @@
 from integrations.models.inbound import InboundMessage
 from integrations.models.links import IdentityLink, ItemLink
 from integrations.models.outbound import Delivery
+from integrations.models.productboard import JiraConnection, MemberDay
 from integrations.models.syncing import RawRecord, Source, SourceState, SyncError, SyncRun
 
 __all__ = [
@@ -10,6 +11,8 @@ __all__ = [
     "IdentityLink",
     "InboundMessage",
     "ItemLink",
+    "JiraConnection",
+    "MemberDay",
     "RawRecord",
     "Source",
     "SourceState",

@@ -14,6 +14,7 @@ from planning.models.decisions import (
     Verdict,
     Visibility,
 )
+from planning.models.product import ProductEntity, ProductField, ProductRelation
 from planning.models.work import (
     Category,
     FlowRule,
@@ -36,6 +37,9 @@ __all__ = [
     "FlowRule",
     "Outcome",
     "Phase",
+    "ProductEntity",
+    "ProductField",
+    "ProductRelation",
     "ReasonCode",
     "SecondLook",
     "Transition",

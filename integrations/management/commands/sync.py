@@ -1,4 +1,4 @@
-"""`manage.py sync jira [--full] [--json]`: the scheduled sync, in the foreground."""
+"""`manage.py sync SOURCE [--full] [--json]`: the scheduled sync, in the foreground."""
 
 import json
 import sys
@@ -9,10 +9,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from integrations import runs
-from integrations.errors import AlreadyRunning
-from integrations.jira.config import NotConfigured
+from integrations.errors import AlreadyRunning, NotConfigured
 from integrations.models import Source, SyncRun
 from integrations.sources import connector, connectors
+from producthub.lib.tags import count_of
 
 BAR_WIDTH = 30
 LINE_EVERY_PAGES = 10
@@ -36,6 +36,7 @@ class Command(BaseCommand):
         full = options["full"]
         chosen = connector(options["source"])
         assert chosen is not None
+        self.noun = count_of(2, chosen.noun).removeprefix("2 ")
         run: SyncRun | None = None
         for _ in range(MAX_PAUSES):
             try:
@@ -55,7 +56,7 @@ class Command(BaseCommand):
         self._report(run, is_json)
 
     def _show(self, run: SyncRun, total: int | None) -> None:
-        counts = f"{run.seen:,}" + (f" of about {total:,}" if total else "") + " issues"
+        counts = f"{run.seen:,}" + (f" of about {total:,}" if total else "") + f" {self.noun}"
         if self.is_terminal:
             share = min(run.seen / total, 1) if total else 0
             bar = "█" * round(share * BAR_WIDTH)
