@@ -263,7 +263,7 @@ def effect(rule: RoutingRule) -> str:
     if rule.add_labels:
         parts.append(f"labels {', '.join(rule.add_labels)}")
     if rule.triage_days is not None:
-        parts.append(f"read within {rule.triage_days} working days")
+        parts.append(f"read within {count_of(rule.triage_days, 'working day')}")
     if rule.decision_days is not None:
-        parts.append(f"decided within {rule.decision_days}")
+        parts.append(f"decided within {count_of(rule.decision_days, 'working day')}")
     return ", ".join(parts)
