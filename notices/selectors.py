@@ -9,6 +9,7 @@ from django.db.models import Case, Count, F, Max, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, TruncWeek
 from django.utils import timezone
 
+from accounts.calendars import calendar_for
 from accounts.models import Role, User
 from notices.models import Delivery, Digest, Notice, Preference, Slip
 
@@ -102,12 +103,12 @@ def preference_of(user: User) -> Preference:
 
 
 def digest_cutoff(zone: ZoneInfo, now: datetime) -> datetime | None:
-    """Today's 8:00 in a zone once it has passed on a working day, else None.
+    """Today's 8:00 in a zone once it has passed on a working day of the company, else None.
 
     The same wall clock on days when clocks change.
     """
     local = now.astimezone(zone)
-    if local.weekday() >= 5 or local.hour < DIGEST_HOUR:
+    if not calendar_for(None).is_working_day(local.date()) or local.hour < DIGEST_HOUR:
         return None
     return datetime.combine(local.date(), time(DIGEST_HOUR), tzinfo=zone)
 

@@ -9,6 +9,8 @@ import time_machine
 from django.core import mail
 from django.db import connection
 
+from accounts.calendars import calendar_for, forget_calendars
+from accounts.models import Holiday, WorkCalendar
 from activity.events import record
 from notices.mail import by_thing
 from notices.models import Delivery, Digest, Notice
@@ -292,6 +294,7 @@ def test_finding_who_is_due_costs_two_queries(django_assert_num_queries):
         for person in people:
             wants_digest(person)
         tell(*people)
+    calendar_for(None)  # remembered between beats
     with django_assert_num_queries(2):
         assert len(digests_due(MONDAY + timedelta(hours=1, minutes=30))) == 6
 
@@ -299,3 +302,13 @@ def test_finding_who_is_due_costs_two_queries(django_assert_num_queries):
 def test_things_keep_the_order_of_their_newest():
     rows = [Notice(subject_type="t", subject_id=pk, subject_label=f"T{pk}") for pk in (2, 1, 2)]
     assert [(label, len(found)) for label, found in by_thing(rows)] == [("T2", 2), ("T1", 1)]
+
+
+def test_none_goes_out_on_a_holiday_of_the_company(waiting):
+    calendar = WorkCalendar.objects.filter(is_default=True).first()
+    calendar = calendar or WorkCalendar.objects.create(name="Company", is_default=True)
+    Holiday.objects.create(calendar=calendar, on=MONDAY.date(), name="Founders’ day")
+    forget_calendars()
+    zone = ZoneInfo("Europe/Amsterdam")
+    assert digest_cutoff(zone, MONDAY + timedelta(hours=1)) is None
+    assert digest_cutoff(zone, MONDAY + timedelta(days=1, hours=1)) is not None
