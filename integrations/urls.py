@@ -1,11 +1,12 @@
 from django.urls import path
 
-from integrations import views
+from integrations import link_views, views
 from integrations.jira import views as jira
 
 app_name = "integrations"
 urlpatterns = [
     path("integrations/", views.index, name="index"),
+    path("integrations/links/", link_views.links, name="links"),
     path("integrations/runs/", views.run_list, name="runs"),
     path("integrations/runs/<int:pk>/", views.run, name="run"),
     path("integrations/errors/<int:pk>/retry/", views.error_retry, name="error-retry"),

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.permissions import is_pm
 from planning import selectors
 from planning.freshness import work_freshness
 from planning.models import Phase, WorkItem
@@ -50,6 +51,7 @@ def work(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         "fresh": work_freshness(),
         "phases": Phase.choices,
         "query": chosen.as_query(),
+        "may_see_links": is_pm(reader),
         "previous": chosen.as_query(page=listed.number - 1) if listed.number > 1 else "",
         "next": chosen.as_query(page=listed.number + 1) if listed.has_next else "",
     }
