@@ -120,13 +120,13 @@ def link_rows(reader: Any) -> list[LinkRow]:
     for issue_id, requests in known.by_issue.items():
         if issue_id in taken or issue_id in used:
             continue
-        issue = known.issues.get(issue_id)
+        made = known.issues.get(issue_id)
         rows.append(
             LinkRow(
                 State.ORPHAN,
                 "Made from a request; nothing in Productboard stands for it.",
                 None,
-                _issue_side(issue) if issue else Side("An issue that the hub has not read"),
+                _issue_side(made) if made else Side("An issue that the hub has not read"),
                 requests,
             )
         )

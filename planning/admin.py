@@ -1,7 +1,6 @@
 """Work and decisions in admin: teams of projects, flow rules and reason codes are ours to change;
 work is the tracker's, and decisions are never edited."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -124,9 +123,7 @@ class ReasonCodeAdmin(admin.ModelAdmin):
     search_fields = ["name", "code"]
     actions = None
 
-    def get_readonly_fields(
-        self, request: HttpRequest, obj: ReasonCode | None = None
-    ) -> Sequence[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: ReasonCode | None = None) -> list[str]:
         # Events and exports hold the code.
         return ["code"] if obj is not None else []
 

@@ -29,9 +29,9 @@ class TolerantClient(RedisCacheClient):
 
     def get_client(self, key: Any = None, *, write: bool = False) -> Any:
         """One client a pool: Django makes a new one for each call, half a millisecond a page."""
-        pool = self._get_connection_pool(write)
+        pool = self._get_connection_pool(write)  # type: ignore[attr-defined]
         if pool not in self._kept:
-            self._kept[pool] = self._client(connection_pool=pool)
+            self._kept[pool] = self._client(connection_pool=pool)  # type: ignore[attr-defined]
         return self._kept[pool]
 
     # `add` answers True: a throttle that cannot count lets people in rather than locking them out.
