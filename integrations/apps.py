@@ -5,7 +5,8 @@ class IntegrationsConfig(AppConfig):
     name = "integrations"
 
     def ready(self) -> None:
-        import integrations.jira.handlers  # noqa: F401  registers what is done with its messages
+        import integrations.jira.handlers
+        import integrations.mail.receiving  # noqa: F401  the same for mails
         from integrations import frame
         from integrations.selectors import jira_freshness
         from planning.freshness import tell_with

@@ -7,6 +7,7 @@ from celery import shared_task
 from integrations import deliveries, inbox, runs
 from integrations.errors import AlreadyRunning, NotConfigured, UpstreamError
 from integrations.jira import sync as jira
+from integrations.mail import sync as mailbox
 from integrations.models import Source, SyncError, SyncRun
 from integrations.productboard import sync as productboard
 from integrations.sources import connector
@@ -129,3 +130,14 @@ def handle_waiting_messages() -> None:
             return
         inbox.handle(pk)
     inbox.forget_old()
+
+
+@shared_task(acks_late=True, soft_time_limit=300, time_limit=330)
+def sync_mail(
+    trigger: str = SyncRun.Trigger.SCHEDULE.value, started_by_id: int | None = None
+) -> None:
+    """Take what is new in the mailbox."""
+    try:
+        mailbox.sync_mail(trigger=trigger, started_by_id=started_by_id)
+    except (NotConfigured, AlreadyRunning):
+        return

@@ -40,6 +40,8 @@ SCHEDULES: dict[str, tuple[str, int, str]] = {
         300,
         "Reads what changed in Productboard, and once a day everything.",
     ),
+    # Every minute: take what is new in the mailbox.
+    "Read mail": ("integrations.tasks.sync_mail", 60, "Takes what is new in the mailbox."),
     # Every 30 seconds: do in other systems what was left behind.
     "Send waiting deliveries": (
         "integrations.tasks.send_waiting_deliveries",

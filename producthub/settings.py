@@ -329,6 +329,8 @@ JIRA_WEBHOOK_SECRET = env_str("JIRA_WEBHOOK_SECRET")
 PRODUCTBOARD_BASE_URL = env_url("PRODUCTBOARD_BASE_URL", "https://api.productboard.com/v2")
 PRODUCTBOARD_API_TOKEN = env_str("PRODUCTBOARD_API_TOKEN")
 PRODUCTBOARD_WEBHOOK_TOKEN = env_str("PRODUCTBOARD_WEBHOOK_TOKEN")
+# Requests by mail: imaps://user:password@host:993/INBOX.
+MAIL_IN_URL = env_str("MAIL_IN_URL")
 SLACK_BASE_URL = env_url("SLACK_BASE_URL", "https://slack.com/api") + "/"
 SLACK_BOT_TOKEN = env_str("SLACK_BOT_TOKEN")
 SLACK_SIGNING_SECRET = env_str("SLACK_SIGNING_SECRET")

@@ -47,6 +47,7 @@ from intake.services.open_forms import (
     accept_submission,
     confirm_submission,
     expire_submissions,
+    hold_mail,
     receive_submission,
     refuse_submission,
 )
@@ -141,6 +142,7 @@ __all__ = [
     "change_session",
     "comment_on_request",
     "comment_with_files",
+    "hold_mail",
     "confirm_submission",
     "copy_form",
     "create_scoring_model",

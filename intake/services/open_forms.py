@@ -1,5 +1,6 @@
 """Requests from people without an account: confirmed by mail, held, then let in or refused."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +12,8 @@ from accounts.models import User
 from accounts.permissions import is_pm, require
 from accounts.services import guest_for
 from activity.events import record
-from intake.models import FormVersion, OpenSubmission, Request
+from intake import questions
+from intake.models import FormVersion, IntakeForm, MapsTo, OpenSubmission, Request
 from intake.services.drafts import tidy
 from intake.services.errors import RequestError
 from intake.services.requests import submit_request
@@ -61,6 +63,50 @@ def receive_submission(
         data=tidy(typed),
         created_at=at or timezone.now(),
     )
+
+
+@transaction.atomic
+def hold_mail(
+    *,
+    key: uuid.UUID,
+    email: str,
+    name: str,
+    title: str,
+    problem: str,
+    at: datetime | None = None,
+) -> OpenSubmission | None:
+    """Hold a mail of an unknown sender for review, as the first request form asks; None while no
+    form is on. The same `key` is held once.
+
+    No link is sent to confirm the address: whoever reviews it reads where it came from.
+    """
+    if known := OpenSubmission.objects.filter(key=key).first():
+        return known
+    form = IntakeForm.objects.filter(is_active=True).order_by("position", "pk").first()
+    version = form.versions.order_by("-number").first() if form else None
+    if form is None or version is None:
+        return None
+    parts = {MapsTo.TITLE: title, MapsTo.PROBLEM: problem}
+    typed = {
+        asked.key: [parts[MapsTo(asked.maps_to)]]
+        for asked in questions.read(version.questions)
+        if asked.maps_to in parts
+    }
+    now = at or timezone.now()
+    held = OpenSubmission.objects.create(
+        key=key,
+        form=form,
+        version=version,
+        email=email.strip().lower(),
+        name=" ".join(name.split())[:120],
+        title=title[:120],
+        problem=problem[:10_000],
+        data=tidy(typed),
+        state=State.HELD,
+        created_at=now,
+    )
+    record("submission.received", held, at=now, data={"form": form.pk, "source": "mail"})
+    return held
 
 
 @transaction.atomic
