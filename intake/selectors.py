@@ -241,6 +241,9 @@ _WORDS = {
     "request.decided": ("gavel", "decided"),
     "request.reopened": ("gavel", "asked to look again"),
     "request.shipped": ("check", "marked this as delivered"),
+    "request.begun": ("right", "began work on this"),
+    "request.linked": ("link", "linked this"),
+    "request.unlinked": ("link", "removed the link"),
 }
 
 
@@ -271,6 +274,8 @@ def _entry(
     if event.kind == "request.merged" and event.data["into"] in targets:
         target = targets[event.data["into"]]
         entry.text = f"merged this into {target.reference}, {target.title}"
+    if event.kind in ("request.linked", "request.unlinked") and event.data.get("key"):
+        entry.text = f"{text} to {event.data['key']}"
     if event.kind == "request.edited" and "title" not in event.data["fields"]:
         entry.text = "changed the details"
     return entry

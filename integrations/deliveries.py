@@ -91,6 +91,18 @@ def plan(
     return delivery
 
 
+def plan_again(delivery: Delivery, payload: dict[str, Any]) -> None:
+    """Want an effect that was given up after all, with another payload; its attempts stay, so
+    that its handler looks first."""
+    given_up = [Delivery.State.DEAD, Delivery.State.SKIPPED]
+    changed = Delivery.objects.filter(pk=delivery.pk, state__in=given_up).update(
+        state=Delivery.State.WAITING, payload=payload, due_at=timezone.now(), message=""
+    )
+    if changed:
+        delivery.state, delivery.payload = Delivery.State.WAITING, payload
+        _hand_on(delivery.pk)
+
+
 def _hand_on(pk: int) -> None:
     from integrations.tasks import send_delivery
 

@@ -29,7 +29,7 @@ class NotFound(UpstreamError):
     """There is nothing at this address, or the token may not see it."""
 
 
-class NotConfigured(Exception):
+class NotConfigured(CredentialsRefused):
     """No address or no token: the source is off."""
 
 

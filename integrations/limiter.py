@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 # Longer than this nobody sleeps in a worker: the task comes back instead.
 LONGEST_SLEEP_SECONDS = 2.0
 WITHOUT_REDIS_SECONDS = 0.2
+# Hubs that share a Redis, as tests do, would wait for each other.
+PREFIX = "hub"
 
 # Each call takes the next free place in a row of places `gap` apart; up to `burst` places may be
 # behind the clock. Times are Redis' own, so that clocks of machines do not matter. A pause that
@@ -60,7 +62,7 @@ def take(
 
     Raises RateLimited when that is more than LONGEST_SLEEP_SECONDS away: come back later.
     """
-    keys = [f"hub:limit:{bucket}", f"hub:pause:{bucket.split(':', 1)[0]}"]
+    keys = [f"{PREFIX}:limit:{bucket}", f"{PREFIX}:pause:{bucket.split(':', 1)[0]}"]
     gap_ms = 1000 / per_second
     try:
         reply = _client().eval(_TAKE, 2, *keys, gap_ms, burst, LONGEST_SLEEP_SECONDS * 1000)
@@ -80,7 +82,7 @@ def pause(source: str, seconds: float) -> None:
     try:
         now = _client().time()
         until = int((now[0] + now[1] / 1e6 + seconds) * 1000)
-        _client().set(f"hub:pause:{source}", until, px=max(int(seconds * 1000), 1))
+        _client().set(f"{PREFIX}:pause:{source}", until, px=max(int(seconds * 1000), 1))
     except RedisError as error:
         log.warning("limiter_unavailable", error=type(error).__name__)
 
@@ -88,7 +90,7 @@ def pause(source: str, seconds: float) -> None:
 def paused_seconds(source: str) -> float:
     """How long the source still wants to be left alone."""
     try:
-        left = _client().pttl(f"hub:pause:{source}")
+        left = _client().pttl(f"{PREFIX}:pause:{source}")
     except RedisError:
         return 0.0
     return max(float(str(left)), 0.0) / 1000

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from integrations import link_views, views
+from integrations.jira import request_views
 from integrations.jira import views as jira
 
 app_name = "integrations"
@@ -11,5 +12,10 @@ urlpatterns = [
     path("integrations/runs/<int:pk>/", views.run, name="run"),
     path("integrations/errors/<int:pk>/retry/", views.error_retry, name="error-retry"),
     path("integrations/<slug:source>/sync/", views.sync_now, name="sync-now"),
+    path("requests/<int:number>/jira/", request_views.create, name="request-issue"),
+    path("requests/<int:number>/jira/link/", request_views.link, name="request-link"),
+    path(
+        "requests/<int:number>/jira/<int:pk>/unlink/", request_views.unlink, name="request-unlink"
+    ),
     path("hooks/jira/", jira.webhook, name="jira-webhook"),
 ]

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from accounts.http import SignedInRequest
-from intake import asking, selectors, services
+from intake import asking, elsewhere, selectors, services
 from intake.decided import decision_panel
 from intake.forms import (
     AnswerForm,
@@ -217,6 +217,7 @@ def detail_context(
         "silent_days": _silent_days(item),
         "open_question": selectors.open_question(item),
         "panel": panel,
+        "elsewhere": elsewhere.panels(item, user),
         "affected": [str(Affected(value).label) for value in item.affected],
         "due_html": selectors.due_tag(item.due_at, item.asked_at),
         **asking.answers_context(item),

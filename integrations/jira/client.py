@@ -67,7 +67,13 @@ class JiraClient:
     UpstreamError.
     """
 
-    def __init__(self, config: JiraConfig, *, sleep: Callable[[float], Any] = time.sleep) -> None:
+    def __init__(
+        self,
+        config: JiraConfig,
+        *,
+        sleep: Callable[[float], Any] = time.sleep,
+        read_timeout: float = READ_TIMEOUT_SECONDS,
+    ) -> None:
         auth: dict[str, Any] = (
             {"basic_auth": (config.email, config.api_token)}
             if config.email
@@ -80,7 +86,7 @@ class JiraClient:
             options={"rest_api_version": "3"},
             get_server_info=False,
             max_retries=0,
-            timeout=(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS),
+            timeout=(CONNECT_TIMEOUT_SECONDS, read_timeout),
             **auth,
         )
         self._session = self._jira._session
@@ -228,6 +234,14 @@ class JiraClient:
         )
         return {str(issue.get("id")) for issue in _dicts(reply.get("issues"))}
 
+    def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """One call, never repeated: for writes, and for people who wait. None for an empty reply.
+
+        A RetryableUpstreamError leaves open whether a write took effect.
+        """
+        url = f"{self._jira.server_url}/rest/api/3/{path}"
+        return self._once(method, url, None if body is None else orjson.dumps(body))
+
     def _get(self, path: str) -> Any:
         return self._call("GET", path, None)
 
@@ -249,6 +263,8 @@ class JiraClient:
             raise RetryableUpstreamError(
                 f"Jira could not be reached ({_plain_name(error)})."
             ) from error
+        if response.status_code == 204:
+            return None
         return parse_json(body, who="Jira")
 
 

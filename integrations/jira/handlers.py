@@ -7,10 +7,12 @@ shape; so nothing of it is stored as a fact. What is missed, the next run finds.
 from django.core.cache import cache
 from django.utils import timezone
 
+from intake import elsewhere
 from integrations import inbox, runs
 from integrations.errors import NotFound
-from integrations.jira import webhooks
+from integrations.jira import outgoing, webhooks  # noqa: F401  registers what is done in Jira
 from integrations.jira.config import jira_config
+from integrations.jira.requests import panel
 from integrations.jira.session import jira_client
 from integrations.jira.sync import read_issues
 from integrations.models import InboundMessage, Source, SyncRun
@@ -78,6 +80,7 @@ def run_soon(message: InboundMessage) -> str:
     return "A run was asked for."
 
 
+elsewhere.register("jira", panel)
 for _kind in ISSUE_KINDS:
     inbox.hears(Source.JIRA, _kind)(read_again)
 for _kind in SURROUNDING_KINDS:

@@ -176,7 +176,8 @@ class Fault:
     """Trouble for requests whose path contains `path`: after `after` good ones, `times` times.
 
     Kinds: a status code such as "500"; "429" with `value` as Retry-After (a number, or a datetime
-    sent as HTTP date); "reset"; "truncated"; "html"; "repeat-token"; "empty-page".
+    sent as HTTP date); "reset"; "reset-after" (the effect is there); "truncated"; "html";
+    "repeat-token"; "empty-page".
     """
 
     path: str
@@ -408,6 +409,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
+    def do_PUT(self) -> None:
+        self._serve()
+
+    def do_DELETE(self) -> None:
+        self._serve()
+
     def _serve(self) -> None:
         fake = self.server.fake
         length = int(self.headers.get("Content-Length") or 0)
@@ -419,7 +426,9 @@ class _Handler(BaseHTTPRequestHandler):
         fault = fake._fault(parts.path)
         if fault is None:
             self._send(*fake.answer(self.command, parts.path, query, body))
-        elif fault.kind == "reset":
+        elif fault.kind in ("reset", "reset-after"):
+            if fault.kind == "reset-after":  # done, but nobody hears of it
+                fake.answer(self.command, parts.path, query, body)
             # Linger of zero: the caller gets a reset, not an orderly end.
             linger = struct.pack("ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

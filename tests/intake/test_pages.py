@@ -175,5 +175,5 @@ def test_a_page_takes_few_queries_however_long(
     path = Request.objects.first().get_absolute_url() if is_detail else path
     browser = signed_in(pm)
     # The page of a request also shows who is behind it and what was decided before.
-    with django_assert_max_num_queries(15 if is_detail else 12):
+    with django_assert_max_num_queries(16 if is_detail else 12):
         assert browser.get(path).status_code == 200

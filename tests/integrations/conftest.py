@@ -1,9 +1,18 @@
 """A fake Jira over HTTP, and the hub connected to it."""
 
+import uuid
+
 import pytest
 
+from integrations import limiter
 from integrations.jira import sync as jira
 from tests.fakes.jira import FakeJira, make_issues
+
+
+@pytest.fixture(autouse=True)
+def own_limits(monkeypatch):
+    """A pause that one test met is no other test's."""
+    monkeypatch.setattr(limiter, "PREFIX", f"test-{uuid.uuid4().hex}")
 
 
 @pytest.fixture

@@ -1,0 +1,48 @@
+"""Forms of the integrations: text in, domain values out."""
+
+import re
+from typing import Any
+
+from django import forms
+
+from producthub.lib.forms import HubForm
+
+SUMMARY_LENGTH = 255
+_KEY = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,39}-\d{1,12})(?:[/?#].*)?$")
+
+
+class IssueForm(HubForm):
+    """A new issue from a request."""
+
+    summary = forms.CharField(
+        label="Summary",
+        max_length=SUMMARY_LENGTH,
+        error_messages={"required": "Say in one line what is to be done"},
+    )
+    type = forms.ChoiceField(
+        label="Type",
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose a type", "invalid_choice": "Choose a type"},
+    )
+
+    def __init__(self, *args: Any, types: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["type"].choices = types  # type: ignore[attr-defined]
+
+
+class LinkForm(HubForm):
+    """An issue that is there, by its key or its address."""
+
+    key = forms.CharField(
+        label="Key or address of the issue",
+        max_length=500,
+        help_text="Like PLT-142.",
+        error_messages={"required": "Enter a key like PLT-142"},
+    )
+
+    def clean_key(self) -> str:
+        typed = self.cleaned_data["key"].strip()
+        found = _KEY.match(typed.rsplit("/browse/", 1)[-1])
+        if found is None:
+            raise forms.ValidationError("Enter a key like PLT-142")
+        return found[1].upper()
