@@ -1,6 +1,6 @@
 from django.urls import path
 
-from integrations import link_views, views
+from integrations import link_views, traffic_views, views
 from integrations.jira import request_views
 from integrations.jira import views as jira
 
@@ -8,6 +8,11 @@ app_name = "integrations"
 urlpatterns = [
     path("integrations/", views.index, name="index"),
     path("integrations/links/", link_views.links, name="links"),
+    path("integrations/out/", traffic_views.delivery_list, name="deliveries"),
+    path("integrations/out/<int:pk>/retry/", traffic_views.delivery_retry, name="delivery-retry"),
+    path("integrations/out/<int:pk>/skip/", traffic_views.delivery_skip, name="delivery-skip"),
+    path("integrations/in/", traffic_views.message_list, name="messages"),
+    path("integrations/in/<int:pk>/replay/", traffic_views.message_replay, name="message-replay"),
     path("integrations/runs/", views.run_list, name="runs"),
     path("integrations/runs/<int:pk>/", views.run, name="run"),
     path("integrations/errors/<int:pk>/retry/", views.error_retry, name="error-retry"),

@@ -37,6 +37,9 @@ PAGES = {
     "/teams/dispatch/": ["page"],
     "/integrations/": ["only", "page"],
     "/integrations/runs/": ["only", "page"],
+    "/integrations/out/": ["view", "source", "page"],
+    "/integrations/in/": ["view", "source", "page"],
+    "/integrations/links/": ["state", "q", "page", "format"],
 }
 PATHS = [
     "/requests/{}/", "/requests/REQ-{}/", "/requests/1/forms/{}/", "/work/{}/", "/people/{}/",
