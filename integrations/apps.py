@@ -6,7 +6,8 @@ class IntegrationsConfig(AppConfig):
 
     def ready(self) -> None:
         import integrations.jira.handlers
-        import integrations.mail.receiving  # noqa: F401  the same for mails
+        import integrations.mail.receiving
+        import integrations.productboard.handlers  # noqa: F401  they register themselves
         from integrations import frame
         from integrations.selectors import jira_freshness
         from planning.freshness import tell_with

@@ -8,9 +8,10 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
-from integrations.jira.config import fingerprint, jira_config
+from integrations.jira.config import jira_config
 from integrations.models import Source, SourceState, SyncError, SyncRun
 from integrations.runs import is_held
+from integrations.sources import Connector, Kept, connectors
 from planning.freshness import Freshness
 
 # Three missed runs: past this a source is called stale.
@@ -18,16 +19,13 @@ STALE_MINUTES = 15
 STRIP_RUNS = 24
 LATEST_RUNS = 15
 SHOWN_ERRORS = 50
-JIRA_TASK = "integrations.tasks.sync_jira"
-GLYPHS = {Source.JIRA: "Ji"}
-KEPT_NOUNS = {Source.JIRA: "issue"}
 BAD = (SyncRun.Status.FAILED,)
 UNEASY = (SyncRun.Status.WAITING, SyncRun.Status.INTERRUPTED)
 
 
 def connected_sources() -> list[Source]:
     """Sources that have credentials."""
-    return [Source.JIRA] if jira_config() else []
+    return [one.source for one in connectors() if one.is_connected()]
 
 
 def troubled_count() -> int:
@@ -96,33 +94,58 @@ class SourceCard:
     fine: int = 0
     troubled: int = 0
     is_running: bool = False
+    kept: Kept | None = None
+    needs: str = ""
 
 
-def jira_card(runs: list[SyncRun], now: datetime | None = None) -> SourceCard:
-    """Jira's card. `runs` are its latest, newest first, without those that were skipped."""
+def source_cards(runs: list[SyncRun], now: datetime | None = None) -> list[SourceCard]:
+    """A card for each source that the hub can read, connected or not; `runs` as latest_runs()."""
     now = now or timezone.now()
-    name, glyph, noun = Source.JIRA.label, GLYPHS[Source.JIRA], KEPT_NOUNS[Source.JIRA]
-    config = jira_config()
-    if config is None:
+    states = {state.source: state for state in SourceState.objects.select_related("last_run").all()}
+    tasks = [one.task for one in connectors() if one.task]
+    schedules = {
+        entry.task: entry
+        for entry in PeriodicTask.objects.select_related("interval").filter(task__in=tasks)
+    }
+    return [
+        _card(
+            one,
+            states.get(one.source),
+            schedules.get(one.task),
+            [run for run in runs if run.source == one.source],
+            now,
+        )
+        for one in connectors()
+    ]
+
+
+def _card(
+    one: Connector,
+    state: SourceState | None,
+    schedule: PeriodicTask | None,
+    runs: list[SyncRun],
+    now: datetime,
+) -> SourceCard:
+    name = one.source.label
+    if not one.is_connected():
         off = Health("Not connected", "", "plug")
-        return SourceCard(Source.JIRA.value, name, glyph, noun, False, off)
-    state = SourceState.objects.select_related("last_run").filter(source=Source.JIRA).first()
-    strip = _strip(runs[:STRIP_RUNS])
+        return SourceCard(one.source.value, name, one.glyph, one.noun, False, off, needs=one.needs)
+    strip = _strip(runs)
     fine = sum(not bar.css for bar in strip)
-    refused = state is not None and state.refused_credentials == fingerprint(config)
+    refused = state is not None and state.refused_credentials == one.fingerprint()
     last_run = state.last_run if state is not None else None
     # A killed worker leaves its run open, but not the lock.
     is_running = (
         last_run is not None
         and last_run.status == SyncRun.Status.RUNNING
-        and is_held(Source.JIRA.value)
+        and is_held(one.source.value)
     )
-    next_run, next_run_at = _next_run(state, runs, refused, now)
+    next_run, next_run_at = _next_run(state, schedule, runs, refused, now)
     return SourceCard(
-        Source.JIRA.value,
+        one.source.value,
         name,
-        glyph,
-        noun,
+        one.glyph,
+        one.noun,
         True,
         _health(state, refused, is_running, now),
         state=state,
@@ -133,6 +156,8 @@ def jira_card(runs: list[SyncRun], now: datetime | None = None) -> SourceCard:
         fine=fine,
         troubled=len(strip) - fine,
         is_running=is_running,
+        kept=one.kept() if one.kept else None,
+        needs=one.needs,
     )
 
 
@@ -141,7 +166,7 @@ def _health(state: SourceState | None, refused: bool, is_running: bool, now: dat
     if state is None or run is None:
         return Health("Not yet read", "info", "clock", "The first sync has not started yet.")
     if refused:
-        return Health("Refused", "bad", "lock", run.message)
+        return Health("Refused", "bad", "lock", state.refused_message or run.message)
     if run.status == SyncRun.Status.FAILED:
         return Health("Failing", "bad", "alert", run.message)
     if run.status == SyncRun.Status.WAITING:
@@ -173,14 +198,17 @@ def _behind(watermark: datetime | None, now: datetime) -> str:
 
 
 def _next_run(
-    state: SourceState | None, runs: list[SyncRun], refused: bool, now: datetime
+    state: SourceState | None,
+    schedule: PeriodicTask | None,
+    runs: list[SyncRun],
+    refused: bool,
+    now: datetime,
 ) -> tuple[str, datetime | None]:
     """A word, or the moment; from beat's own schedule, which an admin may have changed."""
     if refused:
         return "after a new token", None
     if state is not None and state.wait_until_at and state.wait_until_at > now:
         return "", state.wait_until_at
-    schedule = PeriodicTask.objects.select_related("interval").filter(task=JIRA_TASK).first()
     if schedule is not None and not schedule.enabled:
         return "switched off in admin", None
     if schedule is None or schedule.interval is None:
@@ -207,9 +235,12 @@ def _strip_class(run: SyncRun) -> str:
     return "w" if run.status in UNEASY or run.failed else ""
 
 
-def latest_runs(limit: int) -> list[SyncRun]:
-    """Runs of all sources, newest first, without those that were skipped."""
-    return list(SyncRun.objects.exclude(status=SyncRun.Status.SKIPPED)[:limit])
+def latest_runs() -> list[SyncRun]:
+    """The last STRIP_RUNS of each source, newest first, without those that were skipped."""
+    ran = SyncRun.objects.exclude(status=SyncRun.Status.SKIPPED)
+    first, *others = (ran.filter(source=source)[:STRIP_RUNS] for source in Source)
+    found = first.union(*others, all=True)
+    return sorted(found, key=lambda run: (run.started_at, run.pk), reverse=True)
 
 
 def troubled_runs() -> QuerySet[SyncRun]:

@@ -4,7 +4,8 @@ import structlog
 
 from accounts.models import User
 from accounts.permissions import is_product_ops, require
-from integrations import runs, tasks
+from integrations import circuit, runs, tasks
+from integrations.errors import CredentialsRefused
 from integrations.models import Source, SourceState, SyncError, SyncRun
 from integrations.sources import Connector, connector
 
@@ -33,6 +34,22 @@ def request_sync(*, source: str, actor: User) -> bool:
     task = getattr(tasks, found.task.rpartition(".")[2])
     _enqueue(task, trigger=SyncRun.Trigger.PERSON.value, started_by_id=actor.pk)
     return True
+
+
+def test_connection(*, source: str, actor: User) -> str:
+    """Call a source once; what it said, in a sentence. Closes or opens its circuit.
+
+    Raises PermissionDenied, SourceIsOff and UpstreamError.
+    """
+    require(is_product_ops(actor), "Only Product Ops may test a connection.")
+    found = _connected(source)
+    try:
+        said = found.test()
+    except CredentialsRefused as error:
+        circuit.refused(found.source, str(error))
+        raise
+    circuit.accepted(found.source)
+    return f"{found.source.label} answers. {said}"
 
 
 def request_retry(*, error: SyncError, actor: User) -> None:

@@ -6,9 +6,19 @@ here. Everything else (runs, errors, deliveries, messages, limits, pages) is sha
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
+from typing import NamedTuple
 
 from integrations.models import Source, SyncError, SyncRun
+
+
+class Kept(NamedTuple):
+    """How much of a source the hub keeps, where it is seen, and what nobody has placed yet."""
+
+    number: int
+    url: str = ""
+    unmapped: int = 0
 
 
 @dataclass(frozen=True)
@@ -30,7 +40,7 @@ class Connector:
     test: Callable[[], str]
     retry: Callable[[SyncError], None] | None = None
     task: str = ""
-    # Whether people link to it: the address of the site.
+    kept: Callable[[], Kept] | None = None
     stale_minutes: int = 15
 
 
@@ -43,6 +53,7 @@ _MODULES = {
 }
 
 
+@cache
 def connector(source: str) -> Connector | None:
     """A source's connector; None for what the hub does not read."""
     module = _MODULES.get(Source(source)) if source in Source.values else None

@@ -3,6 +3,7 @@ from django.urls import path
 from integrations import link_views, traffic_views, views
 from integrations.jira import request_views
 from integrations.jira import views as jira
+from integrations.productboard import views as productboard
 
 app_name = "integrations"
 urlpatterns = [
@@ -16,6 +17,7 @@ urlpatterns = [
     path("integrations/runs/", views.run_list, name="runs"),
     path("integrations/runs/<int:pk>/", views.run, name="run"),
     path("integrations/errors/<int:pk>/retry/", views.error_retry, name="error-retry"),
+    path("integrations/<slug:source>/test/", views.test_connection, name="test-connection"),
     path("integrations/<slug:source>/sync/", views.sync_now, name="sync-now"),
     path("requests/<int:number>/jira/", request_views.create, name="request-issue"),
     path("requests/<int:number>/jira/link/", request_views.link, name="request-link"),
@@ -23,4 +25,5 @@ urlpatterns = [
         "requests/<int:number>/jira/<int:pk>/unlink/", request_views.unlink, name="request-unlink"
     ),
     path("hooks/jira/", jira.webhook, name="jira-webhook"),
+    path("hooks/productboard/", productboard.webhook, name="productboard-webhook"),
 ]

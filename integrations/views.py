@@ -11,9 +11,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import is_product_ops, require
 from integrations import selectors, services
+from integrations.errors import UpstreamError
 from integrations.models import SyncError, SyncRun
 from integrations.sources import connector
-from planning.selectors import work_totals
 from producthub.lib.htmx import page, see_other, wants_fragment
 from producthub.lib.tags import tag_html
 from search.selectors import engine_state
@@ -30,7 +30,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, *, said: str = "", trouble: str = "") -> HttpResponse:
-    recent = selectors.latest_runs(selectors.STRIP_RUNS)
+    recent = selectors.latest_runs()
     only_problems = request.GET.get("only") == "errors"
     shown = (
         list(selectors.troubled_runs()[: selectors.LATEST_RUNS])
@@ -38,13 +38,10 @@ def _page(request: HttpRequest, *, said: str = "", trouble: str = "") -> HttpRes
         else recent[: selectors.LATEST_RUNS]
     )
     errors = list(selectors.open_errors()[: selectors.SHOWN_ERRORS + 1])
-    card = selectors.jira_card(recent)
-    kept, unmapped = work_totals() if card.is_connected else (0, 0)
+    cards = selectors.source_cards(recent)
     context = {
-        "cards": [card],
+        "cards": cards,
         "engine": engine_state(),
-        "kept": kept,
-        "unmapped": unmapped,
         "runs": [_dressed(run) for run in shown],
         "only_problems": only_problems,
         "address": reverse("integrations:index") + ("?only=errors" if only_problems else ""),
@@ -52,7 +49,7 @@ def _page(request: HttpRequest, *, said: str = "", trouble: str = "") -> HttpRes
         "has_more_errors": len(errors) > selectors.SHOWN_ERRORS,
         "said": said,
         "trouble": trouble,
-        "lede": _lede(card, len(errors)),
+        "lede": _lede(cards, len(errors)),
     }
     return page(request, "integrations/index.html", "integrations/_sources.html", context)
 
@@ -63,20 +60,21 @@ def _dressed(run: SyncRun) -> SyncRun:
     return run
 
 
-def _lede(card: selectors.SourceCard, errors: int) -> str:
-    if not card.is_connected:
+def _lede(cards: list[selectors.SourceCard], errors: int) -> str:
+    connected = [card for card in cards if card.is_connected]
+    if not connected:
         return "Nothing is connected yet. Jira comes first: it takes three steps."
     states = {
-        "good": "Jira is current.",
-        "info": "Jira is being read for the first time.",
-        "warn": "Jira is behind.",
-        "bad": "Jira needs someone to act.",
+        "good": "{} is current.",
+        "info": "{} is being read for the first time.",
+        "warn": "{} is behind.",
+        "bad": "{} needs someone to act.",
     }
-    sentence = states.get(card.health.tone, "")
+    told = [states.get(card.health.tone, "").format(card.name) for card in connected]
     if errors:
         plural = "One item" if errors == 1 else f"{min(errors, selectors.SHOWN_ERRORS)} items"
-        sentence += f" {plural} could not be read in full."
-    return sentence
+        told.append(f"{plural} could not be read in full.")
+    return " ".join(sentence for sentence in told if sentence)
 
 
 @require_POST
@@ -90,6 +88,20 @@ def sync_now(request: HttpRequest, source: str) -> HttpResponse:
         started = services.request_sync(source=source, actor=request.user)  # type: ignore[arg-type]
         said = "The sync was started." if started else "A sync is running already."
     except (services.QueueAway, services.SourceIsOff) as error:
+        trouble = str(error)
+    return _answer(request, said, trouble)
+
+
+@require_POST
+def test_connection(request: HttpRequest, source: str) -> HttpResponse:
+    """Call a source now and say what it answered."""
+    require(is_product_ops(request.user), OPS_ONLY)
+    if connector(source) is None:
+        raise Http404
+    said = trouble = ""
+    try:
+        said = services.test_connection(source=source, actor=request.user)  # type: ignore[arg-type]
+    except (services.SourceIsOff, UpstreamError) as error:
         trouble = str(error)
     return _answer(request, said, trouble)
 

@@ -1,11 +1,14 @@
 """Jira, as the shared engine sees it."""
 
+from django.urls import reverse
+
 from integrations.errors import UpstreamError
 from integrations.jira import sync
 from integrations.jira.client import JiraClient
 from integrations.jira.config import fingerprint, jira_config
 from integrations.models import Source
-from integrations.sources import Connector
+from integrations.sources import Connector, Kept
+from planning.selectors import work_totals
 
 
 def _fingerprint() -> str:
@@ -26,6 +29,11 @@ def _test() -> str:
     return f"The token reads {len(projects):,} project{'' if len(projects) == 1 else 's'}."
 
 
+def _kept() -> Kept:
+    number, unmapped = work_totals()
+    return Kept(number, reverse("planning:work"), unmapped)
+
+
 CONNECTOR = Connector(
     source=Source.JIRA,
     glyph="Ji",
@@ -37,4 +45,5 @@ CONNECTOR = Connector(
     test=_test,
     retry=sync.retry_item,
     task="integrations.tasks.sync_jira",
+    kept=_kept,
 )

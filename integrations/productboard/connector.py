@@ -1,11 +1,14 @@
 """Productboard, as the shared engine sees it."""
 
+from django.urls import reverse
+
 from integrations.errors import UpstreamError
 from integrations.models import Source
 from integrations.productboard import sync
 from integrations.productboard.client import ProductboardClient
 from integrations.productboard.config import NEEDS, fingerprint, productboard_config
-from integrations.sources import Connector
+from integrations.sources import Connector, Kept
+from planning.models import ProductEntity
 
 
 def _fingerprint() -> str:
@@ -28,6 +31,11 @@ def _test() -> str:
     return f"The token reads {some} and {len(sites)} connected Jira site{plural}."
 
 
+def _kept() -> Kept:
+    held = ProductEntity.objects.filter(source=Source.PRODUCTBOARD, deleted_at__isnull=True)
+    return Kept(held.count(), reverse("integrations:links"))
+
+
 CONNECTOR = Connector(
     source=Source.PRODUCTBOARD,
     glyph="Pb",
@@ -39,4 +47,5 @@ CONNECTOR = Connector(
     test=_test,
     retry=sync.retry_item,
     task="integrations.tasks.sync_productboard",
+    kept=_kept,
 )

@@ -8,6 +8,7 @@ from django.utils import timezone
 from integrations import selectors, tasks
 from integrations.models import SourceState, SyncError, SyncRun
 from tests.factories_work import held_elsewhere, make_run
+from tests.fakes.productboard import FakeProductboard
 
 
 @pytest.fixture
@@ -213,3 +214,31 @@ def test_it_says_that_the_first_sync_runs(ops, connected):
     with held_elsewhere():
         page = ops.get("/integrations/").content.decode()
     assert "First sync" in page and "Syncing now" in page
+
+
+def test_each_source_has_a_card(ops, connected, settings):
+    page = ops.get("/integrations/").content.decode()
+    assert "Connect Productboard" in page and "PRODUCTBOARD_API_TOKEN" in page
+    settings.PRODUCTBOARD_API_TOKEN = "secret-token"
+    page = ops.get("/integrations/").content.decode()
+    assert "Connect Productboard" not in page and "/integrations/productboard/sync/" in page
+    assert "secret-token" not in page
+
+
+def test_a_connection_can_be_tested(ops, settings):
+    with FakeProductboard() as board:
+        settings.PRODUCTBOARD_BASE_URL = board.url
+        settings.PRODUCTBOARD_API_TOKEN = board.token
+        page = ops.post("/integrations/productboard/test/", follow=True).content.decode()
+        assert "Productboard answers. The token reads features" in page
+        board.token = "renewed"
+        page = ops.post("/integrations/productboard/test/", follow=True).content.decode()
+        assert "Productboard refused the token (401)." in page
+        assert SourceState.objects.get().refused_credentials
+        board.token = settings.PRODUCTBOARD_API_TOKEN
+        ops.post("/integrations/productboard/test/")
+        assert not SourceState.objects.get().refused_credentials
+
+
+def test_only_product_ops_may_test_a_connection(signed_in, pm):
+    assert signed_in(pm).post("/integrations/productboard/test/").status_code == 403

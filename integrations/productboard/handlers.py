@@ -1,0 +1,51 @@
+"""What the hub does when Productboard says that something changed: it reads that again.
+
+A message may come twice, late or never; so nothing of it is stored as a fact. What is missed, the
+next run finds.
+"""
+
+from django.core.cache import cache
+
+from integrations import circuit, inbox
+from integrations.models import InboundMessage, Source, SyncRun
+from integrations.productboard.config import productboard_config
+from integrations.productboard.sync import single_reader
+from integrations.productboard.webhooks import read_hint
+
+PB = Source.PRODUCTBOARD
+# Messages without an id come in bursts: one run reads what changed.
+RUN_EVERY_SECONDS = 30
+ENTITY_KINDS = (
+    "feature.", "subfeature.", "component.", "product.", "objective.", "key-result.",
+    "initiative.", "release.", "release-group.",
+)  # fmt: skip
+
+
+@inbox.hears(PB)
+def run_soon(message: InboundMessage) -> str:
+    """Have a run read what changed, where a message names no entity."""
+    from integrations.tasks import sync_productboard
+
+    if not message.kind or message.kind.startswith("note.") or productboard_config() is None:
+        return ""
+    if not cache.add("productboard:run-asked", 1, RUN_EVERY_SECONDS):
+        return "A run was asked for a moment ago."
+    sync_productboard.delay(trigger=SyncRun.Trigger.SCHEDULE.value)
+    return "A run was asked for."
+
+
+def read_again(message: InboundMessage) -> str:
+    """Read the entity by its id; where Productboard says that it is gone, mark it so."""
+    entity_id = read_hint(message.body).entity_id
+    if not entity_id:
+        return run_soon(message)
+    if productboard_config() is None:
+        return ""
+    circuit.require_closed(PB)
+    with single_reader() as reader:
+        is_there = reader.read_again(entity_id)
+    return "The entity was read again." if is_there else "The entity is gone; it was marked so."
+
+
+for _kind in ENTITY_KINDS:
+    inbox.hears(PB, _kind)(read_again)

@@ -1,0 +1,57 @@
+"""Where Productboard posts to."""
+
+import hashlib
+import time
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.http.request import RawPostDataException, UnreadablePostError
+from django.utils.html import escape
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from integrations import inbox
+from integrations.models import Source
+from integrations.productboard import webhooks
+from producthub.lib.input import whole_number
+
+
+@csrf_exempt
+@login_not_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def webhook(request: HttpRequest) -> HttpResponse:
+    """Keep a message and answer; a worker reads the entity again. Nothing is there until a token
+    is set, and nothing but the header is looked at before it fits."""
+    token = settings.PRODUCTBOARD_WEBHOOK_TOKEN
+    if not token:
+        return HttpResponse(status=404)
+    if "validationToken" in request.GET:
+        # The probe comes without the header; only letters that cannot be markup are echoed.
+        probe = request.GET["validationToken"]
+        if not webhooks.is_probe_token(probe):
+            return HttpResponse(status=400)
+        return HttpResponse(escape(probe), content_type="text/plain; charset=utf-8")
+    if request.method != "POST":
+        return HttpResponse(status=405, headers={"Allow": "POST"})
+    if not webhooks.header_fits(request.headers.get("Authorization", ""), token):
+        return HttpResponse(status=401)
+    length = whole_number(request.headers.get("Content-Length", "").strip() or "0", digits=18)
+    if length is None:
+        return HttpResponse(status=400)
+    if length > webhooks.MAX_BODY_BYTES:
+        return HttpResponse(status=413)
+    try:
+        body = request.body
+    except (UnreadablePostError, RawPostDataException):
+        return HttpResponse(status=400)
+    hint = webhooks.read_hint(body)
+    mark = hashlib.sha256(body).hexdigest()[:40]
+    inbox.receive(
+        source=Source.PRODUCTBOARD,
+        kind=hint.kind,
+        key=webhooks.dedupe_key(hint, time.time(), mark),
+        subject=hint.entity_id,
+        body=body.decode("utf-8", "replace"),
+    )
+    return HttpResponse(status=204)
