@@ -24,6 +24,7 @@ urlpatterns = [
     path(
         "requests/<int:number>/jira/<int:pk>/unlink/", request_views.unlink, name="request-unlink"
     ),
+    path("requests/<int:number>/productboard/", productboard.request_note, name="request-note"),
     path("hooks/jira/", jira.webhook, name="jira-webhook"),
     path("hooks/productboard/", productboard.webhook, name="productboard-webhook"),
 ]

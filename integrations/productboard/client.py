@@ -38,7 +38,6 @@ CALLS_A_SECOND = 8.0
 MAX_PAGES = 20_000
 # The system that our own notes name as theirs.
 OWN_SYSTEM = "ProductHub"
-COMMENT_LENGTH = 7000
 
 Params = list[tuple[str, str]]
 

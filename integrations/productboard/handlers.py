@@ -6,8 +6,10 @@ next run finds.
 
 from django.core.cache import cache
 
+from intake import elsewhere
 from integrations import circuit, inbox
 from integrations.models import InboundMessage, Source, SyncRun
+from integrations.productboard import notes
 from integrations.productboard.config import productboard_config
 from integrations.productboard.sync import single_reader
 from integrations.productboard.webhooks import read_hint
@@ -49,3 +51,5 @@ def read_again(message: InboundMessage) -> str:
 
 for _kind in ENTITY_KINDS:
     inbox.hears(PB, _kind)(read_again)
+
+elsewhere.register("productboard", notes.panel)

@@ -4,17 +4,34 @@ import hashlib
 import time
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.http.request import RawPostDataException, UnreadablePostError
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.html import escape
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.http import SignedInRequest
+from intake.models import Request
 from integrations import inbox
 from integrations.models import Source
-from integrations.productboard import webhooks
+from integrations.productboard import notes, webhooks
 from producthub.lib.input import whole_number
+
+
+@require_POST
+def request_note(request: SignedInRequest, number: int) -> HttpResponse:
+    """Send a request to Productboard as a note."""
+    item = get_object_or_404(Request.objects.visible_to(request.user), number=number)
+    try:
+        notes.push_request(item=item, actor=request.user)
+    except notes.CannotPush as why:
+        messages.error(request, str(why))
+    else:
+        messages.success(request, "The note is on its way to Productboard.")
+    return redirect(item)
 
 
 @csrf_exempt
