@@ -10,7 +10,10 @@ class IntegrationsConfig(AppConfig):
         import integrations.productboard.handlers  # noqa: F401  they register themselves
         from integrations import frame
         from integrations.selectors import jira_freshness
+        from integrations.slack import channel, handlers
         from planning.freshness import tell_with
 
         frame.register()
         tell_with(jira_freshness)
+        channel.register()
+        handlers.subscribe()

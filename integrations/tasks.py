@@ -10,6 +10,7 @@ from integrations.jira import sync as jira
 from integrations.mail import sync as mailbox
 from integrations.models import Source, SyncError, SyncRun
 from integrations.productboard import sync as productboard
+from integrations.slack import sync as slack
 from integrations.sources import connector
 
 # A long first sync works in parts, each well under the broker's visibility time-out.
@@ -71,6 +72,21 @@ def sync_productboard(
         sync_productboard.apply_async(
             countdown=min(max(pause, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS)
         )
+
+
+@shared_task(acks_late=True, soft_time_limit=600, time_limit=660)
+def sync_slack(
+    full: bool = False,
+    trigger: str = SyncRun.Trigger.SCHEDULE.value,
+    started_by_id: int | None = None,
+) -> None:
+    """Read the accounts of the workspace. After a pause the schedule goes on."""
+    try:
+        slack.sync_slack(trigger=trigger, full=full, started_by_id=started_by_id)
+    except NotConfigured:
+        return
+    except AlreadyRunning as busy:
+        runs.note_skipped(Source.SLACK, trigger=trigger, why=str(busy))
 
 
 @shared_task(acks_late=True)

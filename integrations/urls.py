@@ -4,6 +4,8 @@ from integrations import link_views, traffic_views, views
 from integrations.jira import request_views
 from integrations.jira import views as jira
 from integrations.productboard import views as productboard
+from integrations.slack import manifest
+from integrations.slack import views as slack
 
 app_name = "integrations"
 urlpatterns = [
@@ -18,6 +20,7 @@ urlpatterns = [
     path("integrations/runs/<int:pk>/", views.run, name="run"),
     path("integrations/errors/<int:pk>/retry/", views.error_retry, name="error-retry"),
     path("integrations/<slug:source>/test/", views.test_connection, name="test-connection"),
+    path("integrations/slack/manifest/", manifest.page, name="slack-manifest"),
     path("integrations/<slug:source>/sync/", views.sync_now, name="sync-now"),
     path("requests/<int:number>/jira/", request_views.create, name="request-issue"),
     path("requests/<int:number>/jira/link/", request_views.link, name="request-link"),
@@ -27,4 +30,7 @@ urlpatterns = [
     path("requests/<int:number>/productboard/", productboard.request_note, name="request-note"),
     path("hooks/jira/", jira.webhook, name="jira-webhook"),
     path("hooks/productboard/", productboard.webhook, name="productboard-webhook"),
+    path("slack/commands", slack.commands, name="slack-commands"),
+    path("slack/interactivity", slack.interactivity, name="slack-interactivity"),
+    path("slack/events", slack.events, name="slack-events"),
 ]

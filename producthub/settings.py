@@ -334,6 +334,8 @@ MAIL_IN_URL = env_str("MAIL_IN_URL")
 SLACK_BASE_URL = env_url("SLACK_BASE_URL", "https://slack.com/api") + "/"
 SLACK_BOT_TOKEN = env_str("SLACK_BOT_TOKEN")
 SLACK_SIGNING_SECRET = env_str("SLACK_SIGNING_SECRET")
+SLACK_TEAM_ID = env_str("SLACK_TEAM_ID")
+SLACK_REQUEST_EMOJI = env_str("SLACK_REQUEST_EMOJI", "memo")
 
 # --- Logs and watching ------------------------------------------------------------------------
 LOG_LEVEL = env_choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")).upper()

@@ -1,0 +1,168 @@
+"""What the hub does when something happens in Slack, or to a request that has a thread there."""
+
+import json
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from accounts.models import User
+from activity.events import on
+from intake.mine import items_of, rows_of
+from intake.models import PROBLEM_LENGTH, TITLE_LENGTH, Request, Visibility
+from intake.services import submit_request
+from integrations import circuit, inbox
+from integrations.errors import UpstreamError
+from integrations.models import InboundMessage, Source
+from integrations.slack import home, threads
+from integrations.slack.client import SlackClient
+from integrations.slack.messages import plain
+from integrations.slack.people import person_of
+
+log = structlog.get_logger(__name__)
+
+GONE = ("app_uninstalled", "tokens_revoked")
+HOME_ROWS = 20
+
+
+def is_heard(event: dict[str, Any]) -> bool:
+    """Whether the hub does something about an event; nothing else is kept."""
+    kind = event.get("type")
+    if event.get("bot_id"):
+        return False
+    if kind == "reaction_added":
+        return event.get("reaction") == settings.SLACK_REQUEST_EMOJI
+    if kind == "app_home_opened":
+        return event.get("tab") == "home"
+    if kind == "tokens_revoked":
+        tokens = event.get("tokens")
+        return isinstance(tokens, dict) and bool(tokens.get("bot"))
+    return kind in ("link_shared", "app_uninstalled")
+
+
+def subscribe() -> None:
+    """Called once from `ready()`."""
+    for kind in threads.TOLD:
+        on(kind, threads.tell)
+
+
+def _event(message: InboundMessage) -> dict[str, Any]:
+    found = json.loads(message.body or "{}")
+    return found if isinstance(found, dict) else {}
+
+
+@inbox.hears(Source.SLACK, "reaction_added")
+def file_message(message: InboundMessage) -> str:
+    """The chosen emoji makes a request of a message, once."""
+    event = _event(message)
+    where = event.get("item")
+    where = where if isinstance(where, dict) else {}
+    channel, ts = str(where.get("channel", "")), str(where.get("ts", ""))
+    if where.get("type") != "message" or not (channel and ts):
+        return ""
+    mark = f"{channel}:{ts}"
+    sent = Request.objects.filter(source_system=Source.SLACK.value, source_ref=mark)
+    if (known := sent.first()) is not None:
+        return f"{known.reference} was made of it before."
+    client = SlackClient()
+    said = _message(client, channel, ts)
+    text = plain(str(said.get("text", ""))).strip()
+    author = said.get("user")
+    if not text or said.get("bot_id") or not isinstance(author, str):
+        return ""
+    person, actor = person_of(client, author), person_of(client, str(event.get("user", "")))
+    if not (person.is_active and actor.is_active):
+        return ""
+    url = threads.permalink(client, channel, ts)
+    try:
+        with transaction.atomic():
+            item = submit_request(
+                requester=person,
+                sent_by=actor,
+                title=" ".join(text.partition("\n")[0].split())[:TITLE_LENGTH],
+                problem=text[:PROBLEM_LENGTH],
+                evidence_url=url,
+                source=Source.SLACK.value,
+                source_system=Source.SLACK.value,
+                source_ref=mark,
+            )
+            root = str(said.get("thread_ts") or ts)
+            threads.begin(item, user_id=author, channel=channel, ts=root, url=url)
+    except IntegrityError:
+        return f"{sent.get().reference} was made of it at the same time."
+    return f"{item.reference} was made of it."
+
+
+def _message(client: SlackClient, channel: str, ts: str) -> dict[str, Any]:
+    """One message, also one inside a thread."""
+    page = client.form(
+        "conversations.replies", channel=channel, ts=ts, latest=ts, inclusive="true", limit=1
+    )
+    for one in page.get("messages") or ():
+        if isinstance(one, dict) and one.get("ts") == ts:
+            return one
+    raise UpstreamError("Slack does not show the message to the hub. Invite it to the channel.")
+
+
+@inbox.hears(Source.SLACK, "app_home_opened")
+def show_home(message: InboundMessage) -> str:
+    """My requests with their state, on the app's own page."""
+    user_id = str(_event(message).get("user", ""))
+    if not user_id:
+        return ""
+    client = SlackClient()
+    person = person_of(client, user_id)
+    client.call("views.publish", user_id=user_id, view=home.page(_rows(person), settings.BASE_URL))
+    return "The page was shown."
+
+
+def _rows(person: User) -> list[Any]:
+    mine = items_of(person, "sent")
+    if person.is_guest:  # sees nothing but what is theirs
+        mine = Request.objects.filter(requester=person).order_by("-changed_at", "-id")
+    return rows_of(person, mine[:HOME_ROWS]) if person.is_active else []
+
+
+@inbox.hears(Source.SLACK, "link_shared")
+def unfold(message: InboundMessage) -> str:
+    """Links to requests, as far as every colleague may see them."""
+    event = _event(message)
+    links = event.get("links")
+    wanted: dict[str, int] = {}
+    for one in links if isinstance(links, list) else ():
+        url = one.get("url") if isinstance(one, dict) else None
+        if isinstance(url, str) and (number := home.number_in(url, settings.BASE_URL)):
+            wanted[url] = number
+    shown = {
+        item.number: item
+        for item in Request.objects.filter(
+            number__in=wanted.values(), visibility=Visibility.COMPANY
+        ).select_related("root")
+        if item.root is None or item.root.visibility == Visibility.COMPANY
+    }
+    unfurls = {
+        url: home.unfolded(shown[number], settings.BASE_URL)
+        for url, number in wanted.items()
+        if number in shown
+    }
+    if not unfurls:
+        return ""
+    where: dict[str, Any] = {"unfurl_id": event.get("unfurl_id"), "source": event.get("source")}
+    if not all(where.values()):
+        where = {"channel": event.get("channel"), "ts": event.get("message_ts")}
+    SlackClient().call("chat.unfurl", **where, unfurls=unfurls)
+    return f"{len(unfurls)} unfolded."
+
+
+def disconnect(message: InboundMessage) -> str:
+    """The app is gone from the workspace: nothing more is sent until it is installed again."""
+    circuit.refused(
+        Source.SLACK,
+        "The app was removed from Slack. Install it again and set the new SLACK_BOT_TOKEN.",
+    )
+    return "Nothing more is sent until the app is installed again."
+
+
+for _kind in GONE:
+    inbox.hears(Source.SLACK, _kind)(disconnect)

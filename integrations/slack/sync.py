@@ -1,0 +1,113 @@
+"""The accounts of the workspace: read whole each time, matched with people here by mail."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from integrations import circuit, runs
+from integrations.errors import (
+    CredentialsRefused,
+    NotConfigured,
+    RateLimited,
+    RetryableUpstreamError,
+    UpstreamError,
+)
+from integrations.models import IdentityLink, Source, SourceState, SyncRun
+from integrations.slack import people
+from integrations.slack.client import SlackClient
+from integrations.slack.config import NEEDS, fingerprint, is_connected
+
+SLACK = Source.SLACK
+COLUMNS = ["name", "email", "is_active", "is_bot", "time_zone", "synced_at"]
+
+
+def sync_slack(
+    *,
+    trigger: str,
+    full: bool = False,
+    started_by_id: int | None = None,
+    max_seconds: float | None = None,
+    progress: Callable[[SyncRun, int | None], Any] | None = None,
+    sleep: Callable[[float], Any] = time.sleep,
+) -> SyncRun | None:
+    """Read all accounts, also those that were closed; returns the run.
+
+    None when a scheduled run has nothing to try: Slack asked for a pause, or refused this token.
+    Raises NotConfigured and AlreadyRunning.
+    """
+    if not is_connected():
+        raise NotConfigured(f"Slack is off. {NEEDS}")
+    with runs.only_one(SLACK):
+        state, _ = SourceState.objects.get_or_create(source=SLACK)
+        if trigger == SyncRun.Trigger.SCHEDULE and _must_rest(state):
+            return None
+        run = runs.open_run(SLACK, trigger=trigger, started_by_id=started_by_id, is_full=True)
+        _run_to_an_end(run, progress)
+        return run
+
+
+def _must_rest(state: SourceState) -> bool:
+    if state.refused_credentials == fingerprint():
+        return True
+    return state.wait_until_at is not None and state.wait_until_at > timezone.now()
+
+
+def _run_to_an_end(
+    run: SyncRun, progress: Callable[[SyncRun, int | None], Any] | None = None
+) -> None:
+    status, began = SyncRun.Status, timezone.now()
+    client = SlackClient()
+    try:
+        for page in client.pages("users.list"):
+            run.seen += _keep_page(page.get("members"))
+            run.pages += 1
+            if progress:
+                progress(run, None)
+    except RateLimited as error:
+        until = timezone.now() + timedelta(seconds=error.wait_seconds)
+        runs.close_run(run, status.WAITING, f"{error} It goes on by itself.", wait_until_at=until)
+    except (RetryableUpstreamError, CredentialsRefused, UpstreamError) as error:
+        runs.close_run(run, status.FAILED, str(error))
+    except (KeyboardInterrupt, SoftTimeLimitExceeded):
+        runs.close_run(run, status.INTERRUPTED, "It was stopped. The next run starts again.")
+        raise
+    except Exception:
+        runs.close_run(run, status.FAILED, "It met an error of the hub's own; see the log.")
+        raise
+    else:
+        circuit.accepted(SLACK)
+        said = f"{run.seen:,} accounts were read."
+        runs.close_run(run, status.DONE, said, last_success_at=began, watermark_at=began)
+
+
+@transaction.atomic
+def _keep_page(members: Any) -> int:
+    rows = [
+        row
+        for member in (members if isinstance(members, list) else ())
+        if (row := people.account(member)) is not None
+    ]
+    by_mail = {
+        person.email: person
+        for person in User.objects.filter(email__in=[row.email for row in rows if row.email])
+    }
+    for row in rows:
+        row.person = by_mail.get(row.email)
+    # Whom the hub matched before stays matched, also when Slack hides the address.
+    for columns, some in (
+        ([*COLUMNS, "person"], [row for row in rows if row.person is not None]),
+        (COLUMNS, [row for row in rows if row.person is None]),
+    ):
+        IdentityLink.objects.bulk_create(
+            some,
+            update_conflicts=True,
+            unique_fields=["source", "upstream_id"],
+            update_fields=columns,
+        )
+    return len(rows)
