@@ -31,6 +31,7 @@ HEARD_KINDS = frozenset(
         "request.commented",
         "request.decided",
         "request.reopened",
+        "request.begun",
         "request.merged",
         "request.unmerged",
         "request.shipped",
@@ -91,6 +92,7 @@ CHANNEL_KINDS = {
     "request.commented": "comment",
     "request.decided": "outcome",
     "request.reopened": "assigned",
+    "request.begun": "progress",
     "request.shipped": "outcome",
 }
 
@@ -252,6 +254,19 @@ def _decided(event: Event, item: Request) -> Told:
     ]
 
 
+def _begun(event: Event, item: Request) -> Told:
+    return [
+        (
+            [*groups.behind(item), item.owner],
+            Message(
+                f"Work on {item.reference} has begun: {item.title}",
+                item.get_absolute_url(),
+                "What you asked for is being made. You hear when it is there.",
+            ),
+        )
+    ]
+
+
 def _shipped(event: Event, item: Request) -> Told:
     return [
         (
@@ -337,6 +352,7 @@ _MESSAGES = {
     "request.commented": _commented,
     "request.decided": _decided,
     "request.reopened": _reopened,
+    "request.begun": _begun,
     "request.shipped": _shipped,
     "request.merged": _merged,
     "request.unmerged": _unmerged,

@@ -14,6 +14,7 @@ ANNOUNCED = (
     "request.commented",
     "request.decided",
     "request.reopened",
+    "request.begun",
     "request.shipped",
     "request.merged",
     "request.unmerged",

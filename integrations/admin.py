@@ -1,8 +1,12 @@
 """Runs, errors and payloads in admin: to read, never to write."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 
 from activity.admin import ReadOnlyAdmin
+from integrations.jira.coming_back import apply_rule
 from integrations.models import (
     Delivery,
     IdentityLink,
@@ -12,6 +16,7 @@ from integrations.models import (
     MemberDay,
     RawRecord,
     SourceState,
+    StatusRule,
     SyncError,
     SyncRun,
 )
@@ -81,6 +86,24 @@ class IdentityLinkAdmin(ReadOnlyAdmin):
     list_filter = ["source", "is_active", ("person", admin.EmptyFieldListFilter)]
     list_select_related = ["person"]
     search_fields = ["name", "email", "=upstream_id"]
+
+
+@admin.register(StatusRule)
+class StatusRuleAdmin(admin.ModelAdmin):
+    """What a status of Jira means for the requests behind its issues."""
+
+    list_display = ["status", "category", "effect"]
+    list_filter = ["effect"]
+    list_select_related = ["status"]
+    autocomplete_fields = ["status"]
+
+    @admin.display(description="category in Jira")
+    def category(self, rule: StatusRule) -> str:
+        return rule.status.get_category_display()
+
+    def save_model(self, request: HttpRequest, obj: StatusRule, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        apply_rule(obj)
 
 
 @admin.register(ItemLink)

@@ -12,6 +12,8 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.permissions import is_product_ops, require
 from integrations import selectors, services
 from integrations.errors import UpstreamError
+from integrations.jira.coming_back import unmapped_statuses
+from integrations.jira.config import jira_config
 from integrations.models import SyncError, SyncRun
 from integrations.sources import connector
 from producthub.lib.htmx import page, see_other, wants_fragment
@@ -42,6 +44,7 @@ def _page(request: HttpRequest, *, said: str = "", trouble: str = "") -> HttpRes
     context = {
         "cards": cards,
         "engine": engine_state(),
+        "unruled": unmapped_statuses() if jira_config() else [],
         "runs": [_dressed(run) for run in shown],
         "only_problems": only_problems,
         "address": reverse("integrations:index") + ("?only=errors" if only_problems else ""),

@@ -1,6 +1,7 @@
 """Every change of a request: one call, one transaction, one event."""
 
 from intake.services.deciding import (
+    begin_request,
     decide_request,
     decide_requests,
     reopen_request,
@@ -138,6 +139,7 @@ __all__ = [
     "add_to_draft",
     "answer_question",
     "ask_requester",
+    "begin_request",
     "change_scoring_model",
     "change_session",
     "comment_on_request",

@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import Team, User
 from accounts.permissions import is_pm, require
 from activity.events import record
+from activity.models import Event
 from intake.models import Comment, Promise, Request, Status
 from intake.permissions import can_decide, can_reopen
 from intake.services import groups, promises
@@ -277,3 +278,25 @@ def ship_request(*, item: Request, actor: User | None, at: datetime | None = Non
     item.save(update_fields=["status", "shipped_at", "changed_at"])
     record("request.shipped", item, actor=actor, at=now)
     return item
+
+
+@transaction.atomic
+def begin_request(*, item: Request, at: datetime | None = None) -> bool:
+    """Say once that work on a request has begun; False when that was said, or is over.
+
+    Raises RequestError unless it was decided to do it.
+    """
+    item = locked(item)
+    if item.status == Status.SHIPPED:
+        return False
+    if item.status != Status.DECIDED or item.outcome != Outcome.DO:
+        raise RequestError("Work begins on what was decided to be done.")
+    if Event.objects.filter(
+        subject_type=REQUEST, subject_id=item.pk, kind="request.begun"
+    ).exists():
+        return False
+    now = at or timezone.now()
+    item.changed_at = now
+    item.save(update_fields=["changed_at"])
+    record("request.begun", item, at=now)
+    return True

@@ -29,6 +29,7 @@ from integrations.errors import (
 from integrations.http import storable
 from integrations.jira import mapping
 from integrations.jira.client import PAGE_SIZE, JiraClient, JiraConfig, quoted
+from integrations.jira.coming_back import follow_links
 from integrations.jira.config import NotConfigured, fingerprint, jira_config
 from integrations.jira.pages import PageWriter, Progress
 from integrations.jira.session import jira_client
@@ -161,6 +162,7 @@ class JiraSync:
             vanished = self._compare_ids()
         else:
             self._retry_bad_items()
+        follow_links()
         message = _outcome(self.run)
         if vanished:
             self.run.failed += vanished
@@ -331,7 +333,9 @@ def read_issues(upstream_ids: Sequence[str]) -> set[str]:
     state, _ = SourceState.objects.get_or_create(source=Source.JIRA)
     with jira_client() as client:
         writer = PageWriter(None, state, client)
-        return {pk for pk in upstream_ids if _is_read(writer, pk)}
+        found = {pk for pk in upstream_ids if _is_read(writer, pk)}
+    follow_links()
+    return found
 
 
 def _is_read(writer: PageWriter, upstream_id: str) -> bool:

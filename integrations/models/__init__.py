@@ -1,7 +1,7 @@
 """What the hub knows about its sources, what came in from them and what goes out to them."""
 
 from integrations.models.inbound import InboundMessage
-from integrations.models.links import IdentityLink, ItemLink
+from integrations.models.links import IdentityLink, ItemLink, StatusRule
 from integrations.models.outbound import Delivery
 from integrations.models.productboard import JiraConnection, MemberDay
 from integrations.models.syncing import RawRecord, Source, SourceState, SyncError, SyncRun
@@ -16,6 +16,7 @@ __all__ = [
     "RawRecord",
     "Source",
     "SourceState",
+    "StatusRule",
     "SyncError",
     "SyncRun",
 ]

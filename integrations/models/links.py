@@ -82,3 +82,23 @@ class ItemLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_source_display()} {self.label or self.upstream_id}"
+
+
+class StatusRule(models.Model):
+    """What it means for a request that its issue comes into a status. An admin keeps these."""
+
+    class Effect(models.TextChoices):
+        NOTHING = "nothing", "Nothing: it is only shown"
+        BEGUN = "begun", "Work has begun: everyone behind the request hears it once"
+        SHIPPED = "shipped", "Delivered, once all its issues are"
+
+    status = models.OneToOneField(
+        "planning.WorkStatus", on_delete=models.CASCADE, related_name="rule"
+    )
+    effect = models.CharField(max_length=10, choices=Effect.choices, default=Effect.NOTHING)
+
+    class Meta:
+        ordering = ["status__name"]
+
+    def __str__(self) -> str:
+        return f"{self.status.name}: {self.get_effect_display()}"

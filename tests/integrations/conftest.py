@@ -5,8 +5,9 @@ import uuid
 import pytest
 
 from integrations import limiter
-from integrations.jira import sync as jira
+from integrations.jira import sync as jira_sync
 from tests.fakes.jira import FakeJira, make_issues
+from tests.fakes.jira_writes import WritableJira
 
 
 @pytest.fixture(autouse=True)
@@ -28,11 +29,22 @@ def fake(settings):
 
 
 @pytest.fixture
+def jira(settings, db):
+    """A connected Jira that can be written to, with four issues."""
+    with WritableJira(make_issues(4, moves_each=2)) as server:
+        settings.JIRA_BASE_URL = server.url
+        settings.JIRA_EMAIL = "hub@harbourline.example"
+        settings.JIRA_API_TOKEN = "token-1"
+        settings.JIRA_PROJECTS = []
+        yield server
+
+
+@pytest.fixture
 def sync(db):
     """`sync()` runs as the command line would, without waiting between tries."""
 
     def run(trigger: str = "command", **options):
-        return jira.sync_jira(trigger=trigger, sleep=lambda seconds: None, **options)
+        return jira_sync.sync_jira(trigger=trigger, sleep=lambda seconds: None, **options)
 
     return run
 

@@ -13,21 +13,10 @@ from integrations.jira import requests as about
 from integrations.jira.outgoing_fields import Answer, Filled, fill
 from integrations.models import Delivery, ItemLink
 from planning.models import WorkItem
-from tests.fakes.jira import Fault, make_issues
-from tests.fakes.jira_writes import HOURS, SEVERITY, TEXTS, WritableJira
+from tests.fakes.jira import Fault
+from tests.fakes.jira_writes import HOURS, SEVERITY, TEXTS
 
 State = Delivery.State
-
-
-@pytest.fixture
-def jira(settings, db):
-    """A connected Jira that can be written to."""
-    with WritableJira(make_issues(4, moves_each=2)) as server:
-        settings.JIRA_BASE_URL = server.url
-        settings.JIRA_EMAIL = "hub@harbourline.example"
-        settings.JIRA_API_TOKEN = "token-1"
-        settings.JIRA_PROJECTS = []
-        yield server
 
 
 def fields_of(item, **more):

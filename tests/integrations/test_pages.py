@@ -183,9 +183,9 @@ def test_it_costs_few_queries(ops, connected, django_assert_max_num_queries):
     for number in range(60):
         make_run("failed" if number % 5 == 0 else "done", message="x")
         make_error(upstream_id=str(number))
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         ops.get("/integrations/")
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         ops.get("/integrations/runs/")
 
 
