@@ -141,6 +141,7 @@ class ProductboardSync:
         self.deadline = time.monotonic() + max_seconds if max_seconds else None
         self.open_errors = runs.open_error_ids(PB)
         self.vanished = 0
+        self.wants_full = False
 
     def run_all(self) -> bool:
         """Read to the end; False when the time was up first. Closes the run when done."""
@@ -167,6 +168,8 @@ class ProductboardSync:
         parts = dict(self.state.parts)
         if since is None:
             parts["full_at"] = cursor["started_at"]
+        elif self.wants_full:
+            parts.pop("full_at", None)
         runs.close_run(
             self.run,
             SyncRun.Status.DONE,
@@ -239,6 +242,8 @@ class ProductboardSync:
         else:
             if mark in self.open_errors:
                 runs.resolve_errors(PB, {mark}, timezone.now())
+                # What could not be read before may be older than the watermark.
+                self.wants_full |= is_vital
 
     def _note_family(self, mark: str, what: str, why: str) -> None:
         self.open_errors.add(mark)

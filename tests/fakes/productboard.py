@@ -115,6 +115,7 @@ class FakeProductboard:
         self.activities: list[dict[str, Any]] = []
         self.notes: list[dict[str, Any]] = []
         self.faults: list[Fault] = []
+        self.hidden_types: set[str] = set()
         self.requests: list[tuple[str, str, Any]] = []
         self.token = TOKEN
         self.page_size = 5
@@ -160,6 +161,8 @@ class FakeProductboard:
                 types = query.get("type[]")
                 if not types:  # also what its own links.next would ask: `type=feature`
                     return _error(400, "validation.failed", "type[] is required")
+                if self.hidden_types & set(types):
+                    return _error(403, "forbidden", "Missing scope.")
                 chosen = [one for one in self.entities if one.type in types]
                 full = query.get("fields[]") == ["all"]
                 bad = f"type={types[0]}"

@@ -152,6 +152,15 @@ def test_one_family_without_rights_does_not_stop_the_rest(board, sync, path, sta
     assert not SyncError.objects.filter(resolved_at=None).exists()
 
 
+def test_a_type_that_may_be_read_at_last_is_read_whole(board, sync):
+    board.hidden_types = {"feature"}
+    assert sync().failed == 1
+    board.hidden_types = set()
+    assert not sync().is_full
+    assert sync().is_full
+    assert stored() == held(board)
+
+
 def test_a_refused_token_is_not_tried_again(board, sync):
     board.token = "another"
     run = sync()
