@@ -42,8 +42,8 @@ SCHEDULES: dict[str, tuple[str, int, str]] = {
     ),
     # Every minute: take what is new in the mailbox.
     "Read mail": ("integrations.tasks.sync_mail", 60, "Takes what is new in the mailbox."),
-    # Every 6 hours: read the accounts of the Slack workspace.
-    "Sync Slack": ("integrations.tasks.sync_slack", 21600, "Reads who is in Slack."),
+    # Every 10 minutes: read the accounts of the Slack workspace.
+    "Sync Slack": ("integrations.tasks.sync_slack", 600, "Reads who is in Slack."),
     # Every 30 seconds: do in other systems what was left behind.
     "Send waiting deliveries": (
         "integrations.tasks.send_waiting_deliveries",

@@ -31,7 +31,7 @@ PASSING = frozenset(
 PER_SECOND = {
     "chat.postMessage": 1.0,
     "users.info": 1.6,
-    "users.list": 0.33,
+    "users.list": 0.5,
     "views.publish": 1.6,
     "conversations.list": 0.33,
 }
@@ -92,7 +92,7 @@ class SlackClient:
         """All pages of a list; Slack ends them with an empty cursor. Raises as `call`."""
         cursor, seen = "", set()
         while True:
-            page = self.form(method, limit=PAGE_SIZE, cursor=cursor, **arguments)
+            page = self.form(method, **{"limit": PAGE_SIZE, **arguments, "cursor": cursor})
             yield page
             following = page.get("response_metadata")
             cursor = following.get("next_cursor", "") if isinstance(following, dict) else ""

@@ -25,5 +25,4 @@ CONNECTOR = Connector(
     sync=sync_slack,
     test=_test,
     task="integrations.tasks.sync_slack",
-    stale_minutes=24 * 60,
 )

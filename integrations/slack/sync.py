@@ -24,6 +24,8 @@ from integrations.slack.client import SlackClient
 from integrations.slack.config import NEEDS, fingerprint, is_connected
 
 SLACK = Source.SLACK
+# Slack advises 200, takes 1,000 and lets us ask for few pages a minute.
+PAGE_SIZE = 1000
 COLUMNS = ["name", "email", "is_active", "is_bot", "time_zone", "synced_at"]
 
 
@@ -64,7 +66,7 @@ def _run_to_an_end(
     status, began = SyncRun.Status, timezone.now()
     client = SlackClient()
     try:
-        for page in client.pages("users.list"):
+        for page in client.pages("users.list", limit=PAGE_SIZE):
             run.seen += _keep_page(page.get("members"))
             run.pages += 1
             if progress:
@@ -97,8 +99,16 @@ def _keep_page(members: Any) -> int:
         person.email: person
         for person in User.objects.filter(email__in=[row.email for row in rows if row.email])
     }
+    held = {
+        row.upstream_id: row
+        for row in IdentityLink.objects.filter(
+            source=SLACK, upstream_id__in=[row.upstream_id for row in rows]
+        )
+    }
     for row in rows:
         row.person = by_mail.get(row.email)
+    count = len(rows)
+    rows = [row for row in rows if _is_news(row, held.get(row.upstream_id))]
     # Whom the hub matched before stays matched, also when Slack hides the address.
     for columns, some in (
         ([*COLUMNS, "person"], [row for row in rows if row.person is not None]),
@@ -110,4 +120,12 @@ def _keep_page(members: Any) -> int:
             unique_fields=["source", "upstream_id"],
             update_fields=columns,
         )
-    return len(rows)
+    return count
+
+
+def _is_news(row: IdentityLink, held: IdentityLink | None) -> bool:
+    """Whether anything about an account changed, so that an idle run writes nothing."""
+    if held is None or (row.person_id is not None and row.person_id != held.person_id):
+        return True
+    told = [name for name in COLUMNS if name != "synced_at"]
+    return any(getattr(row, name) != getattr(held, name) for name in told)

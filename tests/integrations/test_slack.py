@@ -522,8 +522,11 @@ def test_notices_go_to_those_who_chose_it(slack, ada, item, run_on_commit):
 def test_accounts_are_read_and_matched(slack, ada):
     slack.add_user("U2", "gone@harbourline.example", deleted=True)
     slack.add_user("U3", is_bot=True)
-    for _ in range(2):
-        run = sync_slack(trigger="command")
+    first = sync_slack(trigger="command")
+    stamps = list(IdentityLink.objects.values_list("upstream_id", "synced_at"))
+    run = sync_slack(trigger="command")
+    assert list(IdentityLink.objects.values_list("upstream_id", "synced_at")) == stamps
+    assert first.seen == run.seen
     assert (run.status, run.seen) == ("done", 3)
     found = {one.upstream_id: one for one in IdentityLink.objects.all()}
     assert found["U1"].person == ada
