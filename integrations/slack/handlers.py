@@ -6,19 +6,21 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.urls import reverse
 
-from accounts.models import User
-from activity.events import on
+from accounts.models import Role, User
+from activity.events import on, record
 from intake.mine import items_of, rows_of
 from intake.models import PROBLEM_LENGTH, TITLE_LENGTH, Request, Visibility
 from intake.services import submit_request
 from integrations import circuit, inbox
 from integrations.errors import UpstreamError
-from integrations.models import InboundMessage, Source
+from integrations.models import InboundMessage, Source, SourceState
 from integrations.slack import home, threads
 from integrations.slack.client import SlackClient
 from integrations.slack.messages import plain
 from integrations.slack.people import person_of
+from notices.services import Message, notify
 
 log = structlog.get_logger(__name__)
 
@@ -155,11 +157,24 @@ def unfold(message: InboundMessage) -> str:
     return f"{len(unfurls)} unfolded."
 
 
+@transaction.atomic
 def disconnect(message: InboundMessage) -> str:
-    """The app is gone from the workspace: nothing more is sent until it is installed again."""
-    circuit.refused(
-        Source.SLACK,
-        "The app was removed from Slack. Install it again and set the new SLACK_BOT_TOKEN.",
+    """The app is gone from the workspace: nothing more is sent until it is installed again, and
+    those who can install it hear of it once."""
+    said = "Install it again and set the new SLACK_BOT_TOKEN. Until then nothing is sent."
+    if circuit.is_open(Source.SLACK):
+        return "Nothing is sent already."
+    circuit.refused(Source.SLACK, f"The app was removed from Slack. {said}")
+    state = SourceState.objects.get(source=Source.SLACK)
+    notify(
+        event=record("source.disconnected", state),
+        recipients=User.objects.filter(role__in=[Role.PRODUCT_OPS, Role.ADMIN], is_active=True),
+        message=Message(
+            title="The app was removed from Slack",
+            url=reverse("integrations:index"),
+            text=said,
+            is_action=True,
+        ),
     )
     return "Nothing more is sent until the app is installed again."
 

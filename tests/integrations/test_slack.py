@@ -473,9 +473,13 @@ def test_links_unfold_to_what_everybody_may_see(post, slack, ada, settings, run_
     assert list(slack.named("chat.unfurl")[0]["unfurls"]) == urls[:1]
 
 
-def test_a_removed_app_stops_everything(post, slack, item, run_on_commit):
+def test_a_removed_app_stops_everything(post, slack, item, opsadmin, run_on_commit):
+    from notices.models import Notice
+
     with run_on_commit():
         post("events", event("app_uninstalled"))
+        post("events", event("tokens_revoked", "Ev2", tokens={"bot": ["UB"]}))
+    assert Notice.objects.get(kind="source.disconnected").recipient == opsadmin
     assert circuit.is_open(Source.SLACK)
     threads.begin(item, user_id="U1")
     deliveries.deliver(Delivery.objects.get().pk)
