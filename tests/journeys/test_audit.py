@@ -78,6 +78,7 @@ PAGES = {
         "/routing/",
         "/routing/new/",
         "/requests/import/",
+        "/integrations/slack/manifest/",
         "/integrations/out/",
         "/integrations/in/",
         "/integrations/links/",
