@@ -5,6 +5,7 @@ watermark moves only when a whole run has been committed, and to the moment the 
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from math import ceil
@@ -45,6 +46,8 @@ MAX_PASSES = 3
 # If more than this share vanishes at once, rights changed rather than issues.
 MAX_VANISHED_SHARE = 0.05
 MAX_VANISHED_UNCHECKED = 10
+# A project of this many issues does not vanish issue by issue.
+WHOLE_PROJECT = 3
 # Bad items are read again by later runs, a few at a time and not for ever.
 MAX_RETRIES_A_RUN = 5
 MAX_ATTEMPTS = 10
@@ -289,27 +292,26 @@ class JiraSync:
         there: set[str] = set()
         for ids in self.client.ids(self._jql(None)):
             there.update(ids)
-        here = set(
+        here = dict(
             scope.filter(deleted_at__isnull=True)
             .exclude(upstream_id__startswith="key:")
-            .values_list("upstream_id", flat=True)
+            .values_list("upstream_id", "project_key")
         )
-        missed = sorted(there - here - self.writer.open_errors)
+        missed = sorted(there - here.keys() - self.writer.open_errors)
         for start in range(0, len(missed), PAGE_SIZE):
             self.writer.read_again(missed[start : start + PAGE_SIZE])
         gone = [
             upstream_id
-            for chunk in _chunks(sorted(here - there), PAGE_SIZE)
+            for chunk in _chunks(sorted(here.keys() - there), PAGE_SIZE)
             for upstream_id in set(chunk) - self.client.existing_ids(chunk)
         ]
-        if len(gone) > max(MAX_VANISHED_UNCHECKED, MAX_VANISHED_SHARE * len(here)):
-            return len(gone)
-        if gone:
+        believed = _believed(gone, here)
+        if believed:
             with transaction.atomic():
-                services.mark_deleted(source=Source.JIRA, upstream_ids=gone)
-                runs.drop_raw(Source.JIRA, "issue", gone)
-                runs.resolve_errors(Source.JIRA, set(gone), timezone.now())
-        return 0
+                services.mark_deleted(source=Source.JIRA, upstream_ids=believed)
+                runs.drop_raw(Source.JIRA, "issue", believed)
+                runs.resolve_errors(Source.JIRA, set(believed), timezone.now())
+        return len(gone) - len(believed)
 
     def _retry_bad_items(self) -> None:
         """Items that earlier runs could not read, one by one."""
@@ -323,6 +325,25 @@ class JiraSync:
                 self.writer.read_again([upstream_id])
             except QueryRefused:
                 continue  # how Jira answers for an issue that is gone; a full run buries it
+
+
+def _believed(gone: Sequence[str], here: dict[str, str]) -> list[str]:
+    """Those of the issues gone that were deleted, as far as one can tell. `here` are all stored
+    ones with their project.
+
+    None where too many vanish at once. Rights are given by project, so it is also looked at
+    project by project: where all of one vanishes, the token lost sight of it.
+    """
+    if len(gone) > max(MAX_VANISHED_UNCHECKED, MAX_VANISHED_SHARE * len(here)):
+        return []
+    held = Counter(here.values())
+    lost = Counter(here[upstream_id] for upstream_id in gone)
+    doubted = {
+        project
+        for project, count in lost.items()
+        if count == held[project] and count >= WHOLE_PROJECT
+    }
+    return [upstream_id for upstream_id in gone if here[upstream_id] not in doubted]
 
 
 def read_issues(upstream_ids: Sequence[str]) -> set[str]:

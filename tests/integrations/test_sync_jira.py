@@ -119,6 +119,22 @@ def test_it_does_not_believe_that_most_issues_vanished(fake, sync):
     assert run.failed == 20
 
 
+def test_it_does_not_believe_that_a_whole_project_vanished(fake, sync):
+    sync()
+    lost = WorkItem.objects.filter(project_key="BIL").values_list("upstream_id", flat=True)
+    alone = next(issue for issue in fake.issues if issue.id not in set(lost))
+    kept = 4
+    hidden = [issue for issue in fake.issues if issue.id in set(lost)]
+    # A project of four, and one issue of another that was truly deleted.
+    for issue in hidden[kept:]:
+        WorkItem.objects.filter(upstream_id=issue.id).delete()
+    fake.issues = [one for one in fake.issues if one.id not in set(lost) and one is not alone]
+    run = sync(full=True)
+    assert WorkItem.objects.filter(project_key="BIL", deleted_at__isnull=True).count() == kept
+    assert WorkItem.objects.get(upstream_id=alone.id).deleted_at is not None
+    assert f"{kept} stored issues are not shown any more" in run.message
+
+
 def test_it_drops_an_older_version(fake, sync):
     sync()
     stored = WorkItem.objects.get(upstream_id=fake.issues[0].id)
