@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import Exists
+
 from accounts.models import User
 from intake.models import Request
 
@@ -22,14 +24,24 @@ class Panel:
 
 Maker = Callable[[Request, User], Panel | None]
 _makers: dict[str, Maker] = {}
+_known: dict[str, Callable[[], Exists]] = {}
 
 
-def register(name: str, maker: Maker) -> None:
+def register(name: str, maker: Maker, known: Callable[[], Exists] | None = None) -> None:
     """Show a panel beside each request. Call from `ready()`; the maker costs one query at most.
 
     It gets a request that the reader may see, and leaves out what else the reader may not see.
+    `known` asks, as part of the request's own query, whether there is anything to show; the
+    answer stands on the request as `known_<name>`.
     """
     _makers[name] = maker
+    if known is not None:
+        _known[f"known_{name}"] = known
+
+
+def known() -> dict[str, Exists]:
+    """What the query of a request's page asks along for the panels."""
+    return {name: ask() for name, ask in _known.items()}
 
 
 def panels(item: Request, reader: User) -> list[Panel]:

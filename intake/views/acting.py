@@ -53,6 +53,7 @@ def visible(request: SignedInRequest, number: int) -> Request:
     joined = Attachment.objects.filter(request__root=OuterRef("pk"))
     items = items.annotate(has_files=Q(Exists(own)) | Q(Exists(joined)))
     items = items.annotate(was_tabled=was_tabled())  # most were not, and ask no more
+    items = items.annotate(**elsewhere.known())
     return get_object_or_404(items.defer("search_vector"), number=number)
 
 

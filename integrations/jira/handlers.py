@@ -12,7 +12,7 @@ from integrations import inbox, runs
 from integrations.errors import NotFound
 from integrations.jira import outgoing, webhooks  # noqa: F401  registers what is done in Jira
 from integrations.jira.config import jira_config
-from integrations.jira.requests import panel
+from integrations.jira.requests import has_issues, panel
 from integrations.jira.session import jira_client
 from integrations.jira.sync import read_issues
 from integrations.models import InboundMessage, Source, SyncRun
@@ -80,7 +80,7 @@ def run_soon(message: InboundMessage) -> str:
     return "A run was asked for."
 
 
-elsewhere.register("jira", panel)
+elsewhere.register("jira", panel, has_issues)
 for _kind in ISSUE_KINDS:
     inbox.hears(Source.JIRA, _kind)(read_again)
 for _kind in SURROUNDING_KINDS:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.cache import cache
+from django.db.models import Exists, OuterRef
 
 from accounts.models import User
 from accounts.permissions import is_pm
@@ -44,7 +45,8 @@ class Issue:
 
 def panel(item: Request, reader: User) -> elsewhere.Panel | None:
     """The issues of a request with their states; for PMs also what is under way, and buttons."""
-    links = list(outgoing.links_of(item))
+    # Most requests are no issue: told with the request itself, they cost no query here.
+    links = list(outgoing.links_of(item)) if getattr(item, "known_jira", True) else []
     is_on = jira_config() is not None
     for_pm = is_pm(reader) and is_on and not item.is_merged
     if not links and not for_pm:
@@ -64,6 +66,15 @@ def panel(item: Request, reader: User) -> elsewhere.Panel | None:
     rows = [{"issue": one, "tag": tag_html(*one.state)} for one in issues]
     data = {"rows": rows, "under_way": under_way, "for_pm": for_pm, "is_on": is_on}
     return elsewhere.Panel("integrations/_request_issues.html", data)
+
+
+def has_issues() -> Exists:
+    """Whether a request stands for issues, as part of its query."""
+    return Exists(
+        ItemLink.objects.filter(
+            source=Source.JIRA, subject_type="intake.request", subject_id=OuterRef("pk")
+        )
+    )
 
 
 def projects() -> list[tuple[str, str]]:
