@@ -16,7 +16,7 @@ from accounts.calendars import calendar_for
 from accounts.permissions import is_pm
 from hub.demo.company import Company
 from hub.demo.plan import Planned, Step, by_time
-from intake.models import OPEN_STATUSES, REQUEST_NUMBERS
+from intake.models import OPEN_STATUSES, REQUEST_NUMBERS, FormVersion
 from intake.services.deciding import REQUEST
 from intake.services.groups import REQUEST_KIND
 from intake.services.promises import promise, promised_days
@@ -35,7 +35,7 @@ REQUEST_COLUMNS = (
     "submitted_at", "triaged_at", "decided_at", "shipped_at", "asked_at", "asked_by_id", "due_at",
     "changed_at", "source", "submission_key", "heard_at", "acknowledged_at", "source_system",
     "source_ref", "answers", "priority", "labels", "vote_count", "similar_count",
-    "merged_into_id", "root_id", "merged_at",
+    "merged_into_id", "root_id", "merged_at", "form_version_id",
 )  # fmt: skip
 VOTE_COLUMNS = ("request_id", "person_id", "case", "title", "created_at")
 PROMISE_COLUMNS = (
@@ -79,6 +79,7 @@ class Row:
     submitted_at: datetime
     changed_at: datetime
     promises: list[Promised]
+    form: FormVersion | None = None
     voters: set[int] = field(default_factory=set)
     joined: "list[Row]" = field(default_factory=list)
     root: "Row | None" = None
@@ -254,25 +255,29 @@ def ledger_row(ledger: Ledger) -> Any:
             ledger.next_due(row), row.changed_at, "web", item.key, row.submitted_at,
             row.acknowledged_at, "", "", "{}", "normal", [], vote_count(row), 0,
             row.root.pk if row.root else None, row.root.pk if row.root else None, row.merged_at,
+            row.form.pk if row.form else None,
         )  # fmt: skip
 
     return columns
 
 
 def _submit(ledger: Ledger, item: Planned, step: Step, actor_id: int) -> None:
+    form = ledger.company.forms.get(item.kind)
     row = ledger.rows[item.number] = Row(
         item=item,
+        form=form,
         pk=ledger.next_request,
         number=ledger.next_number,
         requester_id=actor_id,
         team=item.team,
         submitted_at=step.at,
         changed_at=step.at,
-        promises=[Promised(kind, days) for kind, days in _DAYS.items()],
+        promises=[Promised(kind, days) for kind, days in promised_days(form).items()],
     )
     ledger.next_request += 1
     ledger.next_number += 1
-    data = {"kind": item.kind, "team": ledger.team_id(item.team), "source": "web", "form": None}
+    data = {"kind": item.kind, "team": ledger.team_id(item.team), "source": "web"}
+    data["form"] = form.form_id if form else None
     ledger.record("request.submitted", row, actor_id, step.at, data)
 
 

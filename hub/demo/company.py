@@ -13,6 +13,7 @@ from hub.demo.handbook import PAGES
 from hub.demo.people import AUDIENCES, LOGINS, PASSWORD, PEOPLE, TEAMS, Person, mail_of
 from hub.demo.plan import HISTORY_DAYS, Plan
 from hub.demo.tools import TOOLS
+from intake.models import FormVersion, IntakeForm
 from planning.models import ReasonCode
 from playbook.models import Article, Tool
 from playbook.services import save_article, save_tool
@@ -25,6 +26,8 @@ class Company:
     users: list[User]
     teams: dict[str, Team]
     reason_codes: dict[str, ReasonCode]
+    # The form that makes each kind of request, as it is asked now.
+    forms: dict[str, FormVersion]
 
 
 def build(plan: Plan) -> Company:
@@ -56,6 +59,11 @@ def build(plan: Plan) -> Company:
         users,
         {team.slug: team for team in Team.objects.all()},
         {code.code: code for code in ReasonCode.objects.all()},
+        {
+            form.kind: form.version
+            for form in IntakeForm.objects.select_related("version__form").order_by("-position")
+            if form.version is not None and form.is_active
+        },
     )
 
 

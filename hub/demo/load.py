@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from activity.events import replaying
-from hub.demo import bulk, company, news, plan, routing, scoring, work
+from hub.demo import bulk, company, drafts, news, plan, routing, scoring, work
 from hub.demo.replay import replay
 from intake import likely
 from intake.models import Request
@@ -55,6 +55,7 @@ def load(*, now: datetime, scale: int = 1) -> Loaded:
         made = replay(lived, built)
         for item in made:
             likely.find(item.pk)
+        drafts.build(built, now)
         scoring.build(now)
         routing.build(now)
         items = work.build(built, now, scale)

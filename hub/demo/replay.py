@@ -30,6 +30,7 @@ def _submit(item: Planned, step: Step, company: Company) -> Request:
         needed_on=item.needed_on,
         visibility=item.visibility,
         submission_key=item.key,
+        form_version=company.forms.get(item.kind),
         at=step.at,
     )
 

@@ -7,13 +7,14 @@ from uuid import UUID
 import pytest
 from django.core import mail
 from django.core.management import CommandError, call_command
+from django.db.models import Count
 
 from accounts.models import Membership, Team, User
 from activity.events import replaying
 from activity.models import Event, EventDispatch
 from hub.demo import bulk, company, plan, replay
 from hub.demo.load import LIVED_REQUESTS, is_loaded, load
-from intake.models import Comment, Promise, Request, Status, Vote
+from intake.models import Comment, Draft, Promise, Request, Status, Vote
 from intake.queue import in_area
 from notices.models import Delivery, Notice
 from planning.models import Decision, DecisionLink, Transition, WorkItem
@@ -55,6 +56,17 @@ def test_it_works(loaded):
     assert Team.objects.filter(lead__isnull=True).count() == 0
     assert Tool.objects.count() >= 12
     assert is_loaded()
+
+
+def test_requests_come_through_the_forms_and_some_words_are_left_behind(loaded):
+    assert not Request.objects.filter(form_version=None).exists()
+    by_state = dict(Draft.objects.values_list("state").annotate(Count("pk")).order_by())
+    assert by_state["sent"] > by_state["abandoned"] > 0
+    assert by_state["joined"] > 0
+    for draft in Draft.objects.filter(state="joined"):
+        assert draft.request.votes.filter(person=draft.person).exists()
+    begun = Event.objects.filter(kind="draft.begun").count()
+    assert begun == Draft.objects.count()
 
 
 def test_nobody_is_mailed_and_nothing_is_handed_out(loaded):
