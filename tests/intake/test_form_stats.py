@@ -76,7 +76,7 @@ def test_the_page_shows_it_in_few_queries(
     browser.get(PAGE)
     with django_assert_max_num_queries(10):
         page = text(browser.get(PAGE))
-    assert "Where people stop: Idea or feature" in page and "80 %" in page
+    assert "Where people stop: Idea or feature" in page and "80%" in page
     assert "Not enough data" in page
     rows = b"".join(browser.get(PAGE, {"format": "csv"}).streaming_content).decode()
     assert "Idea or feature,6,0,1,0,4,1" in rows

@@ -139,6 +139,11 @@ def test_pages_are_sound(role, width, scheme, scene, visit):
         page.goto(path)
         if page.evaluate("document.documentElement.scrollWidth") > width:
             faults.append(f"{path}: scrolls sideways")
+        # Between phone and desktop, without a second load.
+        page.set_viewport_size({"width": 768, "height": 900})
+        if page.evaluate("document.documentElement.scrollWidth") > 768:
+            faults.append(f"{path}: scrolls sideways at 768")
+        page.set_viewport_size({"width": width, "height": 900})
         if path != "/admin/" and page.locator("h1").count() != 1:
             faults.append(f"{path}: {page.locator('h1').count()} h1")
         if not page.title().endswith("ProductHub") and path != "/admin/":
