@@ -7,7 +7,7 @@ from intake.services.groups import REQUEST_KIND
 from search.engine import similar
 
 KEPT = 5
-# Below this the best match is chance; triage should not look at chance.
+# Below this a match is chance; triage should not look at chance.
 CONFIDENCE_FLOOR = 0.15
 SHARE_OF_BEST = 0.5
 LOOKED_AT_AGAIN = 200
@@ -43,7 +43,9 @@ def find(request_id: int) -> int:
     pairs = [
         (one.group_id, found.confidence * one.score / best, one.words, one.is_by_meaning)
         for one in found.candidates
-        if one.group_id != own and one.score >= best * SHARE_OF_BEST
+        if one.group_id != own
+        and one.score >= best * SHARE_OF_BEST
+        and found.confidence * one.score / best >= CONFIDENCE_FLOOR
     ]
     alive = set(
         Request.objects.filter(pk__in=[pair[0] for pair in pairs]).values_list("pk", flat=True)

@@ -66,11 +66,16 @@ class Partner:
         return round(self.score * 100)
 
     @property
+    def is_likely(self) -> bool:
+        """Sure enough for merging to be the first thing to do."""
+        return self.score >= LIKELY
+
+    @property
     def verdict(self) -> str:
         """How sure the likeness is, in words."""
         if self.score >= VERY_LIKELY:
             return "Very likely the same as"
-        return "Likely the same as" if self.score >= LIKELY else "Perhaps the same as"
+        return "Likely the same as" if self.is_likely else "Perhaps the same as"
 
     @property
     def kind_word(self) -> str:

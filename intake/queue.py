@@ -254,7 +254,7 @@ class QueueRow:
         if self.owner:
             parts.append(f'<span class="nowrap">with {escape(self.owner)}</span>')
         if self.similar == 1:
-            parts.append('<span class="strong">Likely duplicate</span>')
+            parts.append('<span class="strong">Perhaps a duplicate</span>')
         elif self.similar:
             parts.append(f'<span class="strong">{self.similar} similar</span>')
         if days := silent_days(self.heard_at):

@@ -38,6 +38,25 @@
   doc.addEventListener("htmx:afterSettle", all);
   all();
 
+  /* On a phone the similar requests are below the form: the title says that there are some. */
+  function pointAtSimilar() {
+    const title = doc.querySelector("#request-form input[data-similar]");
+    const list = doc.getElementById("similar-list");
+    if (!title || !list) return;
+    const number = list.querySelectorAll(".rows > li [value][name=number].ghost").length;
+    let link = doc.getElementById("similar-hint");
+    if (!number) { if (link) link.remove(); return; }
+    if (!link) {
+      link = doc.createElement("a");
+      link.id = "similar-hint";
+      link.href = "#similar-list";
+      title.after(link);
+    }
+    link.textContent = number === 1 ? "One similar request: see below" : number + " similar requests: see below";
+  }
+  doc.addEventListener("htmx:afterSettle", pointAtSimilar);
+  pointAtSimilar();
+
   /* Which fields were touched, and which last: said with every save. */
   let unsaved = false;
   function note(event) {

@@ -48,6 +48,8 @@ def test_a_duplicate_becomes_a_vote_and_can_be_taken_back(people, visit, width):
     page.wait_for_selector(f"#similar >> text={KNOWN}")
     assert page.evaluate("document.activeElement.name") == "title"
     assert "similar request" in page.inner_text("#live")
+    # On a phone they are below the form: the title leads to them.
+    assert page.is_visible("#similar-hint") == (width == 390)
     page.fill("[name=problem]", "In Rotterdam it took us six hours.")
     page.wait_for_selector("#draft-state >> text=Saved at")
     page.click("#similar >> text=Add my vote")
