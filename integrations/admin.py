@@ -1,12 +1,8 @@
 """Runs, errors and payloads in admin: to read, never to write."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
 from activity.admin import ReadOnlyAdmin
-from integrations.jira.coming_back import apply_rule
 from integrations.models import (
     Delivery,
     IdentityLink,
@@ -89,21 +85,12 @@ class IdentityLinkAdmin(ReadOnlyAdmin):
 
 
 @admin.register(StatusRule)
-class StatusRuleAdmin(admin.ModelAdmin):
-    """What a status of Jira means for the requests behind its issues."""
+class StatusRuleAdmin(ReadOnlyAdmin):
+    """What a status means for requests; kept on the hub's own page, which tries it first."""
 
-    list_display = ["status", "category", "effect"]
-    list_filter = ["effect"]
-    list_select_related = ["status"]
-    autocomplete_fields = ["status"]
-
-    @admin.display(description="category in Jira")
-    def category(self, rule: StatusRule) -> str:
-        return rule.status.get_category_display()
-
-    def save_model(self, request: HttpRequest, obj: StatusRule, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        apply_rule(obj)
+    list_display = ["name", "source", "effect"]
+    list_filter = ["source", "effect"]
+    search_fields = ["name"]
 
 
 @admin.register(ItemLink)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from integrations import link_views, traffic_views, views
+from integrations import link_views, mapping_views, traffic_views, views
 from integrations.jira import request_views
 from integrations.jira import views as jira
 from integrations.productboard import views as productboard
@@ -11,6 +11,7 @@ app_name = "integrations"
 urlpatterns = [
     path("integrations/", views.index, name="index"),
     path("integrations/links/", link_views.links, name="links"),
+    path("integrations/mapping/", mapping_views.mapping, name="mapping"),
     path("integrations/out/", traffic_views.delivery_list, name="deliveries"),
     path("integrations/out/<int:pk>/retry/", traffic_views.delivery_retry, name="delivery-retry"),
     path("integrations/out/<int:pk>/skip/", traffic_views.delivery_skip, name="delivery-skip"),
@@ -28,6 +29,16 @@ urlpatterns = [
         "requests/<int:number>/jira/<int:pk>/unlink/", request_views.unlink, name="request-unlink"
     ),
     path("requests/<int:number>/productboard/", productboard.request_note, name="request-note"),
+    path(
+        "requests/<int:number>/productboard/feature/",
+        productboard.request_feature,
+        name="request-feature",
+    ),
+    path(
+        "requests/<int:number>/productboard/<int:pk>/unlink/",
+        productboard.request_feature_unlink,
+        name="request-feature-unlink",
+    ),
     path("hooks/jira/", jira.webhook, name="jira-webhook"),
     path("hooks/productboard/", productboard.webhook, name="productboard-webhook"),
     path("slack/commands", slack.commands, name="slack-commands"),

@@ -10,10 +10,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import is_product_ops, require
-from integrations import selectors, services
+from integrations import coming_back, selectors, services
 from integrations.errors import UpstreamError
-from integrations.jira.coming_back import unmapped_statuses
-from integrations.jira.config import jira_config
 from integrations.models import SyncError, SyncRun
 from integrations.sources import connector
 from producthub.lib.htmx import page, see_other, wants_fragment
@@ -44,7 +42,7 @@ def _page(request: HttpRequest, *, said: str = "", trouble: str = "") -> HttpRes
     context = {
         "cards": cards,
         "engine": engine_state(),
-        "unruled": unmapped_statuses() if jira_config() else [],
+        "unruled": _unruled(cards),
         "runs": [_dressed(run) for run in shown],
         "only_problems": only_problems,
         "address": reverse("integrations:index") + ("?only=errors" if only_problems else ""),
@@ -55,6 +53,13 @@ def _page(request: HttpRequest, *, said: str = "", trouble: str = "") -> HttpRes
         "lede": _lede(cards, len(errors)),
     }
     return page(request, "integrations/index.html", "integrations/_sources.html", context)
+
+
+def _unruled(cards: list[selectors.SourceCard]) -> list[tuple[str, list[str]]]:
+    """Names of statuses without a rule, by source."""
+    connected = {card.source for card in cards if card.is_connected}
+    found = [one.source for one in coming_back.followers() if one.source in connected]
+    return [(source.value, [one.name for one in coming_back.unmapped(source)]) for source in found]
 
 
 def _dressed(run: SyncRun) -> SyncRun:

@@ -85,20 +85,29 @@ class ItemLink(models.Model):
 
 
 class StatusRule(models.Model):
-    """What it means for a request that its issue comes into a status. An admin keeps these."""
+    """What it means for a request that what stands for it comes into a status there.
+
+    Product Ops keeps these. Several statuses may mean the same.
+    """
 
     class Effect(models.TextChoices):
         NOTHING = "nothing", "Nothing: it is only shown"
         BEGUN = "begun", "Work has begun: everyone behind the request hears it once"
-        SHIPPED = "shipped", "Delivered, once all its issues are"
+        SHIPPED = "shipped", "Delivered, once all that stands for the request is"
 
-    status = models.OneToOneField(
-        "planning.WorkStatus", on_delete=models.CASCADE, related_name="rule"
+    source = models.CharField(max_length=20, choices=Source.choices, default=Source.JIRA)
+    status_key = models.TextField(
+        default="", help_text="How the source knows the status: its id in Jira, else its name."
     )
+    name = models.TextField(default="", help_text="What people call it there.")
     effect = models.CharField(max_length=10, choices=Effect.choices, default=Effect.NOTHING)
 
     class Meta:
-        ordering = ["status__name"]
+        ordering = ["source", "name"]
+        constraints = [
+            # one meaning a status
+            models.UniqueConstraint(fields=["source", "status_key"], name="status_rule_once"),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.status.name}: {self.get_effect_display()}"
+        return f"{self.name} in {self.get_source_display()}: {self.get_effect_display()}"

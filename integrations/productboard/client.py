@@ -146,6 +146,27 @@ class ProductboardClient:
         reply = self._call("POST", "notes", body={"data": note}, repeatable=False)
         return _data_dict(reply)
 
+    def own_notes_changed(self, since: datetime) -> Iterator[list[dict[str, Any]]]:
+        """Our notes that changed at or after `since` (aware)."""
+        moment = since.strftime("%Y-%m-%dT%H:%M:%SZ")
+        params = [("metadata[source][system]", OWN_SYSTEM), ("updatedFrom", moment)]
+        return self._pages("GET", "notes", params)
+
+    def note_relationships(self, note_id: str) -> Iterator[list[dict[str, Any]]]:
+        """The customer of a note and the features that it is linked with."""
+        return self._pages("GET", f"notes/{_part(note_id)}/relationships")
+
+    def update_note(self, note_id: str, fields: dict[str, Any]) -> None:
+        """Set fields of a note to these values; may be repeated. Raises NotFound.
+
+        https://developer.productboard.com/v2.0.0/reference/updatenote
+        """
+        self._call("PATCH", f"notes/{_part(note_id)}", body={"data": {"fields": fields}})
+
+    def update_entity(self, entity_id: str, fields: dict[str, Any]) -> None:
+        """Set fields of an entity to these values; may be repeated. Raises NotFound."""
+        self._call("PATCH", f"entities/{_part(entity_id)}", body={"data": {"fields": fields}})
+
     # --- the wire ---------------------------------------------------------------------------
 
     def _pages(

@@ -9,10 +9,13 @@ from django.core.cache import cache
 from intake import elsewhere
 from integrations import circuit, inbox
 from integrations.models import InboundMessage, Source, SyncRun
-from integrations.productboard import notes
+from integrations.productboard import features
+from integrations.productboard.coming_back import follow_links
 from integrations.productboard.config import productboard_config
+from integrations.productboard.features import has_features
+from integrations.productboard.requests import panel
 from integrations.productboard.sync import single_reader
-from integrations.productboard.webhooks import read_hint
+from integrations.productboard.webhooks import ids_in, read_hint
 
 PB = Source.PRODUCTBOARD
 # Messages without an id come in bursts: one run reads what changed.
@@ -28,7 +31,7 @@ def run_soon(message: InboundMessage) -> str:
     """Have a run read what changed, where a message names no entity."""
     from integrations.tasks import sync_productboard
 
-    if not message.kind or message.kind.startswith("note.") or productboard_config() is None:
+    if not message.kind or productboard_config() is None:
         return ""
     if not cache.add("productboard:run-asked", 1, RUN_EVERY_SECONDS):
         return "A run was asked for a moment ago."
@@ -46,10 +49,25 @@ def read_again(message: InboundMessage) -> str:
     circuit.require_closed(PB)
     with single_reader() as reader:
         is_there = reader.read_again(entity_id)
+    follow_links()
     return "The entity was read again." if is_there else "The entity is gone; it was marked so."
 
 
+def read_note(message: InboundMessage) -> str:
+    """Read what one of our notes is linked with; messages about others concern nobody here."""
+    known = features.notes_among(ids_in(message.body))
+    if not known or productboard_config() is None:
+        return ""
+    circuit.require_closed(PB)
+    with single_reader() as reader:
+        features.read_note_links(reader.client, known)
+    follow_links()
+    return "The note’s links were read again."
+
+
+for _kind in ("note.", "insight."):
+    inbox.hears(PB, _kind)(read_note)
 for _kind in ENTITY_KINDS:
     inbox.hears(PB, _kind)(read_again)
 
-elsewhere.register("productboard", notes.panel)
+elsewhere.register("productboard", panel, has_features)

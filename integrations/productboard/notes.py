@@ -13,7 +13,6 @@ from django.utils.html import escape
 from accounts.models import User
 from accounts.permissions import is_pm, require
 from activity.events import record
-from intake import elsewhere
 from intake.models import Request, Visibility, Vote
 from integrations import circuit, deliveries
 from integrations.errors import CredentialsRefused, UpstreamError
@@ -180,13 +179,3 @@ def _paragraphs(words: str) -> str:
     blocks = words.replace("\r\n", "\n").split("\n\n")
     shown = (escape(block.strip()).replace("\n", "<br>") for block in blocks if block.strip())
     return "".join(f"<p>{block}</p>" for block in shown)
-
-
-def panel(item: Request, reader: User) -> elsewhere.Panel | None:
-    """The request's note, and for product managers the button; one query."""
-    if productboard_config() is None or not is_pm(reader):
-        return None
-    sent = Delivery.objects.filter(key=key_of(item)).first()
-    if sent is None and why_not(item):
-        return None
-    return elsewhere.Panel("integrations/_request_note.html", {"sent": sent})

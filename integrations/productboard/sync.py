@@ -29,8 +29,9 @@ from integrations.errors import (
 )
 from integrations.http import storable
 from integrations.models import Source, SourceState, SyncError, SyncRun
-from integrations.productboard import mapping, people
+from integrations.productboard import features, mapping, people
 from integrations.productboard.client import ProductboardClient, ProductboardConfig, ScopeMissing
+from integrations.productboard.coming_back import follow_links
 from integrations.productboard.config import NEEDS, fingerprint, productboard_config
 from planning import product
 from planning.models import ProductEntity
@@ -165,6 +166,9 @@ class ProductboardSync:
         with self.family("member activities"):
             people.read_activities(self.client)
         self._retry_bad_items()
+        with self.family("notes"):
+            features.read_changed_notes(self.client, since)
+        follow_links()
         parts = dict(self.state.parts)
         if since is None:
             parts["full_at"] = cursor["started_at"]

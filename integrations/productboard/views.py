@@ -8,16 +8,17 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.http.request import RawPostDataException, UnreadablePostError
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.html import escape
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.http import SignedInRequest
+from accounts.permissions import is_pm, require
 from intake.models import Request
 from integrations import inbox
 from integrations.models import Source
-from integrations.productboard import notes, webhooks
+from integrations.productboard import features, notes, webhooks
 from producthub.lib.input import whole_number
 
 
@@ -31,6 +32,43 @@ def request_note(request: SignedInRequest, number: int) -> HttpResponse:
         messages.error(request, str(why))
     else:
         messages.success(request, "The note is on its way to Productboard.")
+    return redirect(item)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def request_feature(request: SignedInRequest, number: int) -> HttpResponse:
+    """Choose the feature that stands for a request."""
+    require(is_pm(request.user), "Features of requests are for product managers.")
+    item = get_object_or_404(Request.objects.visible_to(request.user), number=number)
+    data = request.POST if request.method == "POST" else request.GET
+    words = " ".join(data.get("q", "").replace("\x00", "").split())[:120]
+    trouble = ""
+    if request.method == "POST":
+        chosen = request.POST.get("feature", "").replace("\x00", "")[:100]
+        try:
+            link = features.link_feature(item=item, actor=request.user, upstream_id=chosen)
+        except features.CannotLink as why:
+            trouble = str(why)
+        else:
+            messages.success(request, f"“{link.label}” is linked with {item.reference}.")
+            return redirect(item)
+    context = {
+        "item": item,
+        "words": words,
+        "found": features.found_features(item, words),
+        "trouble": trouble,
+    }
+    status = 422 if trouble else 200
+    return render(request, "integrations/request_feature.html", context, status=status)
+
+
+@require_POST
+def request_feature_unlink(request: SignedInRequest, number: int, pk: int) -> HttpResponse:
+    """Part a request and a feature."""
+    item = get_object_or_404(Request.objects.visible_to(request.user), number=number)
+    found = get_object_or_404(features.links_of(item), pk=pk)
+    features.unlink_feature(link=found, item=item, actor=request.user)
+    messages.success(request, f"“{found.label}” is not linked any more.")
     return redirect(item)
 
 

@@ -56,6 +56,11 @@ def read_hint(body: bytes | str) -> Hint:
     return Hint(kind[:60] if isinstance(kind, str) else "", found)
 
 
+def ids_in(body: str) -> set[str]:
+    """All ids that a message names, in its addresses too."""
+    return {found.lower() for found in _UUID.findall(body)}
+
+
 def dedupe_key(hint: Hint, now: float, mark: str) -> str:
     """The same for a message that is sent again within the window; `mark` stands for bodies
     without an id."""

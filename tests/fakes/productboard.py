@@ -206,10 +206,12 @@ class FakeProductboard:
                 return self._page(days, cursor, path)
             case "GET", ["notes"]:
                 wanted = (query.get("metadata[source][recordId]") or [""])[0]
+                since = (query.get("updatedFrom") or [""])[0]
                 found = [
                     note
                     for note in self.notes
-                    if not wanted or note["metadata"]["source"]["recordId"] == wanted
+                    if (not wanted or note["metadata"]["source"]["recordId"] == wanted)
+                    and note["updatedAt"] >= since
                 ]
                 return self._page(found[::-1], cursor, path)
             case "POST", ["notes"]:
@@ -218,11 +220,39 @@ class FakeProductboard:
                     return _error(422, "validation.failed", "fields.name is required")
                 pk = uid(9000 + len(self.notes))
                 page = f"https://harbourline.example/notes/{pk}"
-                self.notes.append({**data, "id": pk, "links": {"html": page}})
+                made = {"id": pk, "links": {"html": page}, "updatedAt": _now()}
+                self.notes.append({**data, **made})
                 return 201, json.dumps(
                     {"data": {"id": pk, "type": "textNote", "links": {"html": page}}}
                 ).encode()
+            case "GET", ["notes", pk, "relationships"]:
+                note = next((one for one in self.notes if one["id"] == pk), None)
+                if note is None:
+                    return _error(404, "not.found", "None")
+                return self._page(note.get("relationships", []), cursor, path)
+            case "PATCH", ["notes", pk]:
+                note = next((one for one in self.notes if one["id"] == pk), None)
+                if note is None:
+                    return _error(404, "not.found", "None")
+                note["fields"] |= body["data"]["fields"]
+                note["updatedAt"] = _now()
+                return _ok({"id": pk, "type": "textNote"})
+            case "PATCH", ["entities", pk]:
+                held = next((one for one in self.entities if one.id == pk), None)
+                if held is None:
+                    return _error(404, "not.found", "None")
+                if set(body["data"]) != {"fields"}:
+                    return _error(422, "validation.failed", "either fields or patch")
+                held.change(**body["data"]["fields"])
+                return _ok({"id": pk, "type": held.type})
         return _error(404, "not.found", "Not here.")
+
+    def link_note(self, note_id: str, number: int) -> None:
+        """A person links a note with a feature there."""
+        note = next(one for one in self.notes if one["id"] == note_id)
+        target = {"id": uid(number), "type": "link"}
+        note.setdefault("relationships", []).append({"type": "link", "target": target})
+        note["updatedAt"] = _now()
 
     def configuration(self, entity_type: str) -> dict[str, Any]:
         fields = {
@@ -285,6 +315,10 @@ class FakeProductboard:
         return None
 
 
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _ok(data: Any) -> Reply:
     return 200, json.dumps({"data": data}).encode()
 
@@ -312,6 +346,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve()
 
     def do_POST(self) -> None:
+        self._serve()
+
+    def do_PATCH(self) -> None:
         self._serve()
 
     def _serve(self) -> None:

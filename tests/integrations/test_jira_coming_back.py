@@ -5,8 +5,9 @@ import pytest
 from activity.models import Event
 from intake.models import Status
 from intake.services import decide_request
-from integrations.admin import StatusRuleAdmin
-from integrations.jira import coming_back, outgoing
+from integrations import coming_back, rules
+from integrations.jira import coming_back as jira_coming_back
+from integrations.jira import outgoing
 from integrations.models import ItemLink, StatusRule
 from notices.models import Notice
 from planning.models import WorkItem, WorkStatus
@@ -29,7 +30,9 @@ def link_with(item, pm, issue):
 
 def rule(name, effect):
     status = WorkStatus.objects.get(name=name)
-    return StatusRule.objects.create(status=status, effect=effect)
+    return StatusRule.objects.create(
+        source="jira", status_key=status.upstream_id, name=name, effect=effect
+    )
 
 
 def begun(item):
@@ -103,11 +106,15 @@ def test_a_rule_may_say_that_done_means_nothing(jira, linked, sync, run_on_commi
     assert linked.status == Status.DECIDED
 
 
-def test_a_new_rule_holds_for_what_stands_there_already(jira, linked, sync, admin, rf):
+def test_a_new_rule_holds_for_what_stands_there_already(
+    jira, linked, sync, opsadmin, run_on_commit
+):
     jira.issues[0].move(IN_REVIEW)
     sync()
-    made = StatusRule(status=WorkStatus.objects.get(name="In Review"), effect="shipped")
-    StatusRuleAdmin(StatusRule, None).save_model(rf.get("/"), made, None, False)
+    with run_on_commit():
+        rules.save_status_rules(
+            source="jira", effects={"10002": "shipped"}, names={}, actor=opsadmin
+        )
     linked.refresh_from_db()
     assert linked.status == Status.SHIPPED
 
@@ -134,14 +141,14 @@ def test_a_moved_issue_keeps_its_link_under_the_new_key(jira, linked, sync):
 
 def test_statuses_without_a_rule_are_counted_on_the_page(jira, linked, sync, opsadmin, signed_in):
     sync()
-    assert coming_back.unmapped_statuses() == ["To Do"]
+    assert [one.name for one in coming_back.unmapped("jira")] == ["To Do"]
     page = signed_in(opsadmin).get("/integrations/").content.decode()
     assert "No rule" in page and "To Do" in page
     rule("To Do", "nothing")
-    assert coming_back.unmapped_statuses() == []
+    assert coming_back.unmapped("jira") == []
 
 
 def test_where_nothing_moved_one_query_says_so(jira, linked, sync, django_assert_num_queries):
     sync()
     with django_assert_num_queries(1):
-        assert coming_back.follow_links() == 0
+        assert jira_coming_back.follow_links() == 0

@@ -1,0 +1,60 @@
+"""What statuses mean for requests, tried before it is saved, for Product Ops."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from accounts.http import SignedInRequest
+from accounts.permissions import is_product_ops, require
+from integrations import coming_back, rules
+from integrations.models import Source, StatusRule
+from producthub.lib.htmx import see_other
+from producthub.lib.tags import count_of
+
+FIELD = "effect:"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def mapping(request: SignedInRequest) -> HttpResponse:
+    """Set what each status means; “Try” shows what that would do and saves nothing."""
+    require(is_product_ops(request.user), rules.OPS_ONLY)
+    data = request.POST if request.method == "POST" else request.GET
+    sources = [one.source for one in coming_back.followers()]
+    source = next((one for one in sources if one.value == data.get("source")), sources[0])
+    rows = rules.status_rows(source)
+    chosen = {row.key: row.effect for row in rows}
+    trials = None
+    if request.method == "POST":
+        names = {row.key: row.name for row in rows}
+        valid = {"", *StatusRule.Effect.values}
+        chosen |= {
+            key: value
+            for key in chosen
+            if (value := request.POST.get(FIELD + key, chosen[key])) in valid
+        }
+        if request.POST.get("do") == "try":
+            trials = rules.try_status_rules(
+                source=source, effects=chosen, names=names, actor=request.user
+            )
+        else:
+            changed = rules.save_status_rules(
+                source=source, effects=chosen, names=names, actor=request.user
+            )
+            saved = f"{count_of(changed, 'rule')} saved. Requests follow in a moment."
+            said = saved if changed else "Nothing was changed."
+            messages.success(request, said)
+            return see_other(f"{reverse('integrations:mapping')}?source={source.value}")
+    context = {
+        "source": source,
+        "tabs": [(one, len(coming_back.unmapped(one))) for one in sources],
+        "rows": [(row, chosen[row.key]) for row in rows],
+        "effects": StatusRule.Effect.choices,
+        "default": "Delivered when Jira says done" if source == Source.JIRA else "Only shown",
+        "trials": trials,
+        "would_change": sum(one.is_changed for one in trials or ()),
+        "field": FIELD,
+        "wanted": data.get("status", ""),
+    }
+    return render(request, "integrations/mapping.html", context)
