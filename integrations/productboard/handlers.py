@@ -9,7 +9,7 @@ from django.core.cache import cache
 from intake import elsewhere
 from integrations import circuit, inbox
 from integrations.models import InboundMessage, Source, SyncRun
-from integrations.productboard import features
+from integrations.productboard import features, note_updates  # noqa: F401  acts on votes
 from integrations.productboard.coming_back import follow_links
 from integrations.productboard.config import productboard_config
 from integrations.productboard.features import has_features

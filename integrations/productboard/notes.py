@@ -4,6 +4,7 @@ Making a note is not repeatable, so the intent is stored first, the note carries
 number as its record, and before each try it is looked for.
 """
 
+import hashlib
 from typing import Any
 
 from django.conf import settings
@@ -87,7 +88,7 @@ def note_made(delivery: Delivery) -> None:
         upstream_id=made["id"],
         subject_type=REQUEST,
         subject_id=item.pk,
-        defaults={"label": "Note", "url": made["url"]},
+        defaults={"label": "Note", "url": made["url"], "data": {"said": made.get("said", "")}},
     )
     if is_new:
         actor = User.objects.filter(pk=delivery.payload.get("actor")).first()
@@ -110,7 +111,8 @@ def push_note(delivery: Delivery) -> deliveries.Result:
             return _result(found[-1]) | {"found": True}
         if why := why_not(item):
             raise UpstreamError(why)
-        return _result(client.create_note(note_of(item)))
+        said = digest(item)
+        return _result(client.create_note(note_of(item))) | {"said": said}
     except CredentialsRefused as error:
         circuit.refused(Source.PRODUCTBOARD, str(error))
         raise
@@ -123,6 +125,13 @@ def _result(note: dict[str, Any]) -> deliveries.Result:
     address = text(links.get("html")) if isinstance(links, dict) else ""
     is_web = address.startswith(("https://", "http://"))
     return {"id": text(note.get("id")), "url": address if is_web else ""}
+
+
+def digest(item: Request) -> str:
+    """Changes with what the note of a request says."""
+    fields = note_of(item)["fields"]
+    whole = f"{fields['name']}\0{fields['content']}"
+    return hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def note_of(item: Request) -> dict[str, Any]:

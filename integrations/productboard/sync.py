@@ -29,7 +29,7 @@ from integrations.errors import (
 )
 from integrations.http import storable
 from integrations.models import Source, SourceState, SyncError, SyncRun
-from integrations.productboard import features, mapping, people
+from integrations.productboard import features, mapping, note_updates, people
 from integrations.productboard.client import ProductboardClient, ProductboardConfig, ScopeMissing
 from integrations.productboard.coming_back import follow_links
 from integrations.productboard.config import NEEDS, fingerprint, productboard_config
@@ -169,6 +169,8 @@ class ProductboardSync:
         with self.family("notes"):
             features.read_changed_notes(self.client, since)
         follow_links()
+        if since is None:
+            note_updates.catch_up()
         parts = dict(self.state.parts)
         if since is None:
             parts["full_at"] = cursor["started_at"]
