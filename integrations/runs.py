@@ -1,22 +1,30 @@
 """The life of a run: one at a time a source, opened, counted, closed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from integrations.errors import AlreadyRunning
+from integrations.errors import (
+    AlreadyRunning,
+    CredentialsRefused,
+    RateLimited,
+    RetryableUpstreamError,
+    UpstreamError,
+)
 from integrations.models import RawRecord, Source, SourceState, SyncError, SyncRun
 
 log = structlog.get_logger(__name__)
 
 # First half of the advisory lock's key: "sync"; the second half is the source.
 LOCK_SPACE = 0x73796E63
+GOES_ON = "It reads a lot and goes on in a moment."
 
 STAGE_RAW = """
 CREATE TEMP TABLE IF NOT EXISTS stage_raw (upstream_id text, payload text) ON COMMIT DELETE ROWS;
@@ -104,6 +112,46 @@ def close_run(run: SyncRun, status: str, message: str, **state: Any) -> None:
         run.save()
         if state:
             SourceState.objects.filter(source=run.source).update(**state)
+
+
+def must_rest(state: SourceState, credentials: str) -> bool:
+    """Whether a scheduled run has nothing to try: the source asked for a pause, or refused these
+    very credentials (their fingerprint)."""
+    if state.refused_credentials == credentials:
+        return True
+    return state.wait_until_at is not None and state.wait_until_at > timezone.now()
+
+
+@contextmanager
+def to_an_end(
+    run: SyncRun,
+    *,
+    refused: Callable[[CredentialsRefused], dict[str, Any]],
+    next_time: str = "The next run goes on from here.",
+) -> Iterator[None]:
+    """Whatever happens inside, the run is closed with a plain sentence; what ends well closes
+    itself.
+
+    `refused` notes that credentials are void, and gives what to write to the source's state.
+    """
+    status = SyncRun.Status
+    try:
+        yield
+    except RateLimited as error:
+        until = timezone.now() + timedelta(seconds=error.wait_seconds)
+        close_run(run, status.WAITING, f"{error} It goes on by itself.", wait_until_at=until)
+    except CredentialsRefused as error:
+        close_run(run, status.FAILED, str(error), **refused(error))
+    except RetryableUpstreamError as error:
+        close_run(run, status.FAILED, f"{error} {next_time}")
+    except UpstreamError as error:
+        close_run(run, status.FAILED, str(error))
+    except (KeyboardInterrupt, SoftTimeLimitExceeded):
+        close_run(run, status.INTERRUPTED, f"It was stopped. {next_time}")
+        raise
+    except Exception:
+        close_run(run, status.FAILED, "It met an error of the hub's own; see the log.")
+        raise
 
 
 def pause_seconds(source: Source) -> float:

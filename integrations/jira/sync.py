@@ -12,7 +12,6 @@ from math import ceil
 from typing import Any
 
 import orjson
-from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -20,11 +19,8 @@ from django.utils.dateparse import parse_datetime
 
 from integrations import runs
 from integrations.errors import (
-    CredentialsRefused,
     NotFound,
     QueryRefused,
-    RateLimited,
-    RetryableUpstreamError,
     UpstreamError,
 )
 from integrations.http import storable
@@ -73,58 +69,28 @@ def sync_jira(
         raise NotConfigured("Jira is off. Set JIRA_BASE_URL and JIRA_API_TOKEN to connect it.")
     with runs.only_one(Source.JIRA):
         state, _ = SourceState.objects.get_or_create(source=Source.JIRA)
-        if trigger == SyncRun.Trigger.SCHEDULE and _must_rest(state, config):
+        if trigger == SyncRun.Trigger.SCHEDULE and runs.must_rest(state, fingerprint(config)):
             return None
         run = runs.open_run(Source.JIRA, trigger=trigger, started_by_id=started_by_id, is_full=full)
-        _run_to_an_end(run, state, config, max_seconds, progress, sleep)
+        with runs.to_an_end(run, refused=lambda error: _refused(config)):
+            if settings.JIRA_FLAVOUR != "cloud":
+                raise UpstreamError(
+                    "Jira Data Center is not supported yet."
+                    " Set JIRA_FLAVOUR=cloud for a Cloud site."
+                )
+            client = JiraClient(config, sleep=sleep)
+            try:
+                finished = JiraSync(run, state, config, client, max_seconds, progress).run_all()
+            finally:
+                run.requests = client.requests
+                client.close()
+            if not finished:
+                runs.close_run(run, SyncRun.Status.WAITING, runs.GOES_ON)
         return run
 
 
-def _must_rest(state: SourceState, config: JiraConfig) -> bool:
-    if state.refused_credentials == fingerprint(config):
-        return True
-    return state.wait_until_at is not None and state.wait_until_at > timezone.now()
-
-
-def _run_to_an_end(
-    run: SyncRun,
-    state: SourceState,
-    config: JiraConfig,
-    max_seconds: float | None,
-    progress: Progress | None,
-    sleep: Callable[[float], Any],
-) -> None:
-    """Run, and whatever happens leave the run closed with a plain sentence."""
-    status = SyncRun.Status
-    try:
-        if settings.JIRA_FLAVOUR != "cloud":
-            raise UpstreamError(
-                "Jira Data Center is not supported yet. Set JIRA_FLAVOUR=cloud for a Cloud site."
-            )
-        client = JiraClient(config, sleep=sleep)
-        try:
-            finished = JiraSync(run, state, config, client, max_seconds, progress).run_all()
-        finally:
-            run.requests = client.requests
-            client.close()
-    except RateLimited as error:
-        until = timezone.now() + timedelta(seconds=error.wait_seconds)
-        runs.close_run(run, status.WAITING, f"{error} It goes on by itself.", wait_until_at=until)
-    except CredentialsRefused as error:
-        runs.close_run(run, status.FAILED, str(error), refused_credentials=fingerprint(config))
-    except RetryableUpstreamError as error:
-        runs.close_run(run, status.FAILED, f"{error} The next run goes on from here.")
-    except UpstreamError as error:
-        runs.close_run(run, status.FAILED, str(error))
-    except (KeyboardInterrupt, SoftTimeLimitExceeded):
-        runs.close_run(run, status.INTERRUPTED, "It was stopped. The next run goes on from here.")
-        raise
-    except Exception:
-        runs.close_run(run, status.FAILED, "It met an error of the hub's own; see the log.")
-        raise
-    else:
-        if not finished:
-            runs.close_run(run, status.WAITING, "It reads a lot and goes on in a moment.")
+def _refused(config: JiraConfig) -> dict[str, str]:
+    return {"refused_credentials": fingerprint(config)}
 
 
 class JiraSync:

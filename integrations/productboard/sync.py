@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DataError, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -23,14 +22,11 @@ from integrations.errors import (
     NotConfigured,
     NotFound,
     QueryRefused,
-    RateLimited,
-    RetryableUpstreamError,
-    UpstreamError,
 )
 from integrations.http import storable
 from integrations.models import Source, SourceState, SyncError, SyncRun
 from integrations.productboard import features, mapping, note_updates, people
-from integrations.productboard.client import ProductboardClient, ProductboardConfig, ScopeMissing
+from integrations.productboard.client import ProductboardClient, ScopeMissing
 from integrations.productboard.coming_back import follow_links
 from integrations.productboard.config import NEEDS, fingerprint, productboard_config
 from planning import product
@@ -73,55 +69,24 @@ def sync_productboard(
         raise NotConfigured(f"Productboard is off. {NEEDS}")
     with runs.only_one(PB):
         state, _ = SourceState.objects.get_or_create(source=PB)
-        if trigger == SyncRun.Trigger.SCHEDULE and _must_rest(state, config):
+        if trigger == SyncRun.Trigger.SCHEDULE and runs.must_rest(state, fingerprint(config)):
             return None
         run = runs.open_run(PB, trigger=trigger, started_by_id=started_by_id, is_full=full)
-        _run_to_an_end(run, state, config, max_seconds, progress, sleep)
+        with runs.to_an_end(run, refused=_refused):
+            client = ProductboardClient(config, sleep=sleep)
+            try:
+                finished = ProductboardSync(run, state, client, max_seconds, progress).run_all()
+            finally:
+                run.requests = client.requests
+                client.close()
+            if not finished:
+                runs.close_run(run, SyncRun.Status.WAITING, runs.GOES_ON)
         return run
 
 
-def _must_rest(state: SourceState, config: ProductboardConfig) -> bool:
-    if state.refused_credentials == fingerprint(config):
-        return True
-    return state.wait_until_at is not None and state.wait_until_at > timezone.now()
-
-
-def _run_to_an_end(
-    run: SyncRun,
-    state: SourceState,
-    config: ProductboardConfig,
-    max_seconds: float | None,
-    progress: Progress | None,
-    sleep: Callable[[float], Any],
-) -> None:
-    """Run, and whatever happens leave the run closed with a plain sentence."""
-    status = SyncRun.Status
-    try:
-        client = ProductboardClient(config, sleep=sleep)
-        try:
-            finished = ProductboardSync(run, state, client, max_seconds, progress).run_all()
-        finally:
-            run.requests = client.requests
-            client.close()
-    except RateLimited as error:
-        until = timezone.now() + timedelta(seconds=error.wait_seconds)
-        runs.close_run(run, status.WAITING, f"{error} It goes on by itself.", wait_until_at=until)
-    except CredentialsRefused as error:
-        circuit.refused(PB, str(error))
-        runs.close_run(run, status.FAILED, str(error))
-    except RetryableUpstreamError as error:
-        runs.close_run(run, status.FAILED, f"{error} The next run goes on from here.")
-    except UpstreamError as error:
-        runs.close_run(run, status.FAILED, str(error))
-    except (KeyboardInterrupt, SoftTimeLimitExceeded):
-        runs.close_run(run, status.INTERRUPTED, "It was stopped. The next run goes on from here.")
-        raise
-    except Exception:
-        runs.close_run(run, status.FAILED, "It met an error of the hub's own; see the log.")
-        raise
-    else:
-        if not finished:
-            runs.close_run(run, status.WAITING, "It reads a lot and goes on in a moment.")
+def _refused(error: CredentialsRefused) -> dict[str, str]:
+    circuit.refused(PB, str(error))
+    return {}
 
 
 class ProductboardSync:

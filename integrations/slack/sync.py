@@ -2,21 +2,15 @@
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
-from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
 from integrations import circuit, runs
 from integrations.errors import (
-    CredentialsRefused,
     NotConfigured,
-    RateLimited,
-    RetryableUpstreamError,
-    UpstreamError,
 )
 from integrations.models import IdentityLink, Source, SourceState, SyncRun
 from integrations.slack import people
@@ -47,45 +41,27 @@ def sync_slack(
         raise NotConfigured(f"Slack is off. {NEEDS}")
     with runs.only_one(SLACK):
         state, _ = SourceState.objects.get_or_create(source=SLACK)
-        if trigger == SyncRun.Trigger.SCHEDULE and _must_rest(state):
+        if trigger == SyncRun.Trigger.SCHEDULE and runs.must_rest(state, fingerprint()):
             return None
         run = runs.open_run(SLACK, trigger=trigger, started_by_id=started_by_id, is_full=True)
-        _run_to_an_end(run, progress)
+        # The client has told the circuit of a refused token.
+        with runs.to_an_end(run, refused=lambda error: {}, next_time="The next run starts again."):
+            _read_accounts(run, progress)
         return run
 
 
-def _must_rest(state: SourceState) -> bool:
-    if state.refused_credentials == fingerprint():
-        return True
-    return state.wait_until_at is not None and state.wait_until_at > timezone.now()
-
-
-def _run_to_an_end(
+def _read_accounts(
     run: SyncRun, progress: Callable[[SyncRun, int | None], Any] | None = None
 ) -> None:
-    status, began = SyncRun.Status, timezone.now()
-    client = SlackClient()
-    try:
-        for page in client.pages("users.list", limit=PAGE_SIZE):
-            run.seen += _keep_page(page.get("members"))
-            run.pages += 1
-            if progress:
-                progress(run, None)
-    except RateLimited as error:
-        until = timezone.now() + timedelta(seconds=error.wait_seconds)
-        runs.close_run(run, status.WAITING, f"{error} It goes on by itself.", wait_until_at=until)
-    except (RetryableUpstreamError, CredentialsRefused, UpstreamError) as error:
-        runs.close_run(run, status.FAILED, str(error))
-    except (KeyboardInterrupt, SoftTimeLimitExceeded):
-        runs.close_run(run, status.INTERRUPTED, "It was stopped. The next run starts again.")
-        raise
-    except Exception:
-        runs.close_run(run, status.FAILED, "It met an error of the hub's own; see the log.")
-        raise
-    else:
-        circuit.accepted(SLACK)
-        said = f"{run.seen:,} accounts were read."
-        runs.close_run(run, status.DONE, said, last_success_at=began, watermark_at=began)
+    began = timezone.now()
+    for page in SlackClient().pages("users.list", limit=PAGE_SIZE):
+        run.seen += _keep_page(page.get("members"))
+        run.pages += 1
+        if progress:
+            progress(run, None)
+    circuit.accepted(SLACK)
+    said = f"{run.seen:,} accounts were read."
+    runs.close_run(run, SyncRun.Status.DONE, said, last_success_at=began, watermark_at=began)
 
 
 @transaction.atomic
