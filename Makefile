@@ -16,7 +16,7 @@ INSTALL := @$(PYTHON) producthub/bootstrap.py
 BESIDE_SERVERS := $(VENV) -m producthub.embedded exec --name
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench clean
+.PHONY: help run test lint bench drill clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 8
@@ -42,7 +42,11 @@ bench: ## Measure pages, syncs and keystrokes (minutes)
 	$(INSTALL) base local semantic dev
 	@exec $(BESIDE_SERVERS) bench -- $(VENV) -m benchmarks $(BENCH_ARGS)
 
+drill: ## Kill parts of a working hub fifty times (minutes; DRILL_ARGS="--kills 5 --seed 7")
+	$(INSTALL) base local semantic dev
+	@exec $(VENV) -m tests.drill $(DRILL_ARGS)
+
 clean: ## Remove the environment, scratch data and caches; the local hub's data stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	rm -rf .hub/pg0 .hub/logs .hub/test* .hub/lint* .hub/bench*
+	rm -rf .hub/pg0 .hub/logs .hub/test* .hub/lint* .hub/bench* .hub/drill
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
