@@ -12,16 +12,19 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> int:
-    """Run pages, sync and keystrokes; the exit status says whether all of them ran."""
+    """Run pages, sync, keystrokes and freshness; the exit status says whether all of them ran."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--short", action="store_true", help="Small, to see that it works.")
-    parser.add_argument("--only", choices=["pages", "sync", "keystroke"], help="One of them.")
+    parser.add_argument(
+        "--only", choices=["pages", "sync", "keystroke", "freshness"], help="One of them."
+    )
     given = parser.parse_args()
     short = ["--short"] if given.short else []
     commands = {
         "pages": [sys.executable, "-m", "benchmarks.pages", *short],
         "sync": [sys.executable, "benchmarks/sync.py", *short],
         "keystroke": [sys.executable, "-m", "benchmarks.keystroke", *short],
+        "freshness": [sys.executable, "-m", "benchmarks.freshness", *short],
     }
     failed = 0
     for name, command in commands.items():

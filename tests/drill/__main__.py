@@ -7,10 +7,9 @@ import shutil
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
-from producthub.embedded import say
-from tests.drill.hub import PARTS, ROOT, Hub
+from producthub.embedded import hub_folder, say
+from tests.drill.hub import PARTS, Hub
 
 MOST_SECONDS = 1500
 WARM_UP_SECONDS = 6
@@ -24,7 +23,7 @@ def main() -> int:
     parser.add_argument("--issues", type=int, default=300, help="issues in Jira at the start")
     asked = parser.parse_args()
     seed = asked.seed if asked.seed is not None else random.randrange(10_000)
-    folder = Path(os.environ.get("HUB_DIR") or ROOT / ".hub").absolute() / "drill"
+    folder = hub_folder() / "drill"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     say(f"Drill of {asked.kills} deaths, seed {seed}.")
