@@ -276,7 +276,9 @@ def _entry(
         entry.text = f"merged this into {target.reference}, {target.title}"
     if event.kind in ("request.linked", "request.unlinked") and event.data.get("key"):
         entry.text = f"{text} to {event.data['key']}"
-    if event.kind == "request.edited" and "title" not in event.data["fields"]:
+    if event.kind == "request.edited" and event.data.get("source"):
+        entry.text = f"took the title from {event.data['source'].capitalize()}"
+    elif event.kind == "request.edited" and "title" not in event.data["fields"]:
         entry.text = "changed the details"
     return entry
 

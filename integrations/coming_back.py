@@ -12,11 +12,14 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from activity.events import on
+from accounts.models import User
+from activity.events import on, record
 from activity.models import Event
-from intake.models import Request
+from intake.models import Request, Status
 from intake.services import RequestError, begin_request, ship_request
-from integrations.models import ItemLink, Source, StatusRule
+from integrations.models import FieldState, ItemLink, SharedField, Source, StatusRule
+from integrations.shared_fields import choose_with
+from planning.models import DecisionLink, Outcome
 
 REQUEST = "intake.request"
 Effect = StatusRule.Effect
@@ -93,7 +96,7 @@ def _carry(follower: Follower, link_id: int) -> None:
     if link.data.get("status_id") != standing.status_key:
         link.data = {
             **link.data, "status_id": standing.status_key, "arrived_at": now.isoformat(),
-            "done": "",
+            "done": "", "before": link.data.get("done", ""),
         }  # fmt: skip
     link.save(update_fields=["label", "state", "synced_at", "data"])
     _apply(follower, link, standing)
@@ -107,14 +110,24 @@ def _apply(follower: Follower, link: ItemLink, standing: Standing) -> str:
     """What the status means for the request, or for the one that this joined; says what became
     of it where that is not seen in the request's own status."""
     effect = effect_of(follower, standing)
-    item = Request.objects.select_related("root").filter(pk=link.subject_id).first()
+    item = (
+        Request.objects.select_related("root__decision__decided_by", "decision__decided_by")
+        .filter(pk=link.subject_id)
+        .first()
+    )
     if item is None or effect == Effect.NOTHING or standing.is_gone:
+        _end_dispute(link)
         return ""
     if link.data.get("done") == effect:
         return ""  # this arrival has done that already
     item = item.root or item
+    if why := _against(item, effect, link):
+        return _dispute(link, item, standing, why)
+    _end_dispute(link)
     said = ""
     try:
+        if effect == Effect.DROPPED:
+            return ""  # nothing was promised, or it was declined here too
         if effect == Effect.BEGUN:
             said = "Work has begun" if begin_request(item=item) else ""
         elif _are_all_done(follower, link):
@@ -122,10 +135,63 @@ def _apply(follower: Follower, link: ItemLink, standing: Standing) -> str:
         else:
             return ""
     except RequestError:
-        return ""  # not decided yet, or declined: the decision looks here again
+        return ""  # not decided yet: the decision looks here again
     link.data = {**link.data, "done": effect}
     link.save(update_fields=["data"])
     return said
+
+
+def _against(item: Request, effect: str, link: ItemLink) -> str:
+    """Why a person is asked first: what they decided here says something else; "" where not."""
+    is_no = item.status == Status.DECIDED and item.outcome != Outcome.DO
+    if effect in (Effect.BEGUN, Effect.SHIPPED) and is_no:
+        return "It is worked on there, and was not decided to be done here."
+    if effect == Effect.DROPPED and (item.status == Status.SHIPPED or item.outcome == Outcome.DO):
+        return "It was given up there, and stands otherwise here."
+    if (
+        effect == Effect.BEGUN
+        and item.status == Status.SHIPPED
+        and link.data.get("before") == Effect.SHIPPED
+    ):
+        return "It was delivered, and work on it has begun again there."
+    return ""
+
+
+def _dispute(link: ItemLink, item: Request, standing: Standing, why: str) -> str:
+    """Put it to a person; nothing that they decided is changed."""
+    row, is_new = FieldState.objects.select_for_update().get_or_create(
+        link=link, field=SharedField.STATUS
+    )
+    if not is_new and row.state == FieldState.State.CONFLICT and row.there == standing.status_name:
+        return "A person is asked"
+    decided_by = item.decision.decided_by.name if item.decision is not None else ""
+    row.state, row.message = FieldState.State.CONFLICT, why
+    row.here, row.there = item.state[0], standing.status_name
+    row.here_at, row.here_by = item.shipped_at or item.decided_at, decided_by
+    row.there_at, row.there_by = link.synced_at, ""
+    row.changed_at = timezone.now()
+    row.save()
+    record("request.disputed", item, data={"field": row.field, "source": link.source})
+    return "A person is asked"
+
+
+def _end_dispute(link: ItemLink) -> None:
+    FieldState.objects.filter(
+        link=link, field=SharedField.STATUS, state=FieldState.State.CONFLICT
+    ).update(state=FieldState.State.SETTLED, changed_at=timezone.now())
+
+
+def keep_status(row: FieldState, link: ItemLink, item: Request, side: str, actor: User) -> None:
+    """A person lets the hub's state stand: this arrival there changes nothing here. Raises
+    RequestError for the other side: a decision is changed on its own page, with a reason."""
+    if side != "here":
+        raise RequestError("Change the decision on its own page: it needs a reason.")
+    how = _followers[Source(link.source)]
+    standing = _standing(how, link)
+    if standing is not None:
+        link.data = {**link.data, "done": effect_of(how, standing)}
+        link.save(update_fields=["data"])
+    row.state, row.message = FieldState.State.SETTLED, ""
 
 
 def _are_all_done(follower: Follower, link: ItemLink) -> bool:
@@ -212,4 +278,16 @@ def request_decided(event: Event) -> None:
     apply_again(ItemLink.objects.filter(subject_type=REQUEST, subject_id=event.subject_id))
 
 
+def decision_superseded(event: Event) -> None:
+    """Another decision may end a dispute, or let begin what waited."""
+    settled = DecisionLink.objects.filter(
+        decision_id=event.data["by"], subject_type=REQUEST, is_settled=True
+    )
+    apply_again(
+        ItemLink.objects.filter(subject_type=REQUEST, subject_id__in=settled.values("subject_id"))
+    )
+
+
 on("request.decided", request_decided)
+on("decision.superseded", decision_superseded)
+choose_with(SharedField.STATUS, keep_status)

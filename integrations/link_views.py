@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_safe
 
 from accounts.permissions import is_pm, is_product_ops, require
-from integrations import linking
+from integrations import linking, shared_fields
 from integrations.linking import LinkRow, State
 from producthub.lib.csv import csv_response
 from producthub.lib.htmx import page
@@ -41,6 +41,7 @@ def links(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         "words": words,
         "query": query,
         "is_ops": is_product_ops(request.user),
+        "conflicts": shared_fields.conflict_count(request.user),  # type: ignore[arg-type]
     }
     return page(request, "integrations/links.html", "integrations/_links.html", context)
 

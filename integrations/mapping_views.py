@@ -8,12 +8,13 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.http import SignedInRequest
 from accounts.permissions import is_product_ops, require
-from integrations import coming_back, rules
-from integrations.models import Source, StatusRule
+from integrations import coming_back, rules, shared_fields
+from integrations.models import FieldRule, Source, StatusRule
 from producthub.lib.htmx import see_other
 from producthub.lib.tags import count_of
 
 FIELD = "effect:"
+OWNER = "owner:"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -25,8 +26,25 @@ def mapping(request: SignedInRequest) -> HttpResponse:
     source = next((one for one in sources if one.value == data.get("source")), sources[0])
     rows = rules.status_rows(source)
     chosen = {row.key: row.effect for row in rows}
-    trials = None
-    if request.method == "POST":
+    owners = {row.field: row.owner for row in rules.field_rows(source)}
+    trials = field_trials = None
+    if request.method == "POST" and request.POST.get("do", "").endswith("-fields"):
+        allowed = {"", *FieldRule.Owner.values}
+        owners |= {
+            field: value
+            for field in owners
+            if (value := request.POST.get(OWNER + field, owners[field])) in allowed
+        }
+        if request.POST["do"] == "try-fields":
+            field_trials = shared_fields.try_field_rules(
+                source=source, owners=owners, actor=request.user
+            )
+        else:
+            changed = shared_fields.save_field_rules(
+                source=source, owners=owners, actor=request.user
+            )
+            return _saved(request, source, changed)
+    elif request.method == "POST":
         names = {row.key: row.name for row in rows}
         valid = {"", *StatusRule.Effect.values}
         chosen |= {
@@ -42,10 +60,7 @@ def mapping(request: SignedInRequest) -> HttpResponse:
             changed = rules.save_status_rules(
                 source=source, effects=chosen, names=names, actor=request.user
             )
-            saved = f"{count_of(changed, 'rule')} saved. Requests follow in a moment."
-            said = saved if changed else "Nothing was changed."
-            messages.success(request, said)
-            return see_other(f"{reverse('integrations:mapping')}?source={source.value}")
+            return _saved(request, source, changed)
     context = {
         "source": source,
         "tabs": [(one, len(coming_back.unmapped(one))) for one in sources],
@@ -56,5 +71,15 @@ def mapping(request: SignedInRequest) -> HttpResponse:
         "would_change": sum(one.is_changed for one in trials or ()),
         "field": FIELD,
         "wanted": data.get("status", ""),
+        "fields": [(row, owners[row.field]) for row in rules.field_rows(source)],
+        "owners": FieldRule.Owner.choices,
+        "owner": OWNER,
+        "field_trials": field_trials,
     }
     return render(request, "integrations/mapping.html", context)
+
+
+def _saved(request: SignedInRequest, source: Source, changed: int) -> HttpResponse:
+    saved = f"{count_of(changed, 'rule')} saved. Requests follow in a moment."
+    messages.success(request, saved if changed else "Nothing was changed.")
+    return see_other(f"{reverse('integrations:mapping')}?source={source.value}")

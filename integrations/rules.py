@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import Count, Q
 
 from accounts.models import User
 from accounts.permissions import is_product_ops, require
 from activity.events import on, record
 from activity.models import Event
 from intake.models import Request
-from integrations import coming_back
-from integrations.models import ItemLink, Source, StatusRule
+from integrations import coming_back, shared_fields
+from integrations.models import FieldRule, FieldState, ItemLink, Source, StatusRule
 from planning.models import ProductEntity, WorkStatus
 
 OPS_ONLY = "Rules are for Product Ops."
@@ -79,6 +80,35 @@ def status_rows(source: Source) -> list[StatusRow]:
     ]
     rows.sort(key=lambda row: (not (row.count and not row.effect), -row.count, row.name, row.key))
     return rows
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """One field that both sides have: who owns it, and how many of it wait for a person."""
+
+    field: str
+    label: str
+    owner: str
+    links: int
+    conflicts: int
+
+
+def field_rows(source: Source) -> list[FieldRow]:
+    """The fields that a source shares with requests. Two queries."""
+    held = dict(FieldRule.objects.filter(source=source).values_list("field", "owner"))
+    counts = {
+        field: (number, waiting)
+        for field, number, waiting in FieldState.objects.filter(link__source=source)
+        .order_by()
+        .values_list("field")
+        .annotate(number=Count("pk"), waiting=Count("pk", filter=Q(state="conflict")))
+    }
+    found = [one for one in shared_fields.adapters() if one.source == source]
+    return [
+        FieldRow(field.value, str(field.label), held.get(field, ""), *counts.get(field, (0, 0)))
+        for adapter in found
+        for field in adapter.fields
+    ]
 
 
 @transaction.atomic

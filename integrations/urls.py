@@ -1,6 +1,6 @@
 from django.urls import path
 
-from integrations import link_views, mapping_views, traffic_views, views
+from integrations import conflict_views, link_views, mapping_views, traffic_views, views
 from integrations.jira import request_views
 from integrations.jira import views as jira
 from integrations.productboard import views as productboard
@@ -11,6 +11,8 @@ app_name = "integrations"
 urlpatterns = [
     path("integrations/", views.index, name="index"),
     path("integrations/links/", link_views.links, name="links"),
+    path("integrations/links/conflicts/", conflict_views.conflicts, name="conflicts"),
+    path("integrations/links/conflicts/<int:pk>/", conflict_views.settle, name="conflict-settle"),
     path("integrations/mapping/", mapping_views.mapping, name="mapping"),
     path("integrations/out/", traffic_views.delivery_list, name="deliveries"),
     path("integrations/out/<int:pk>/retry/", traffic_views.delivery_retry, name="delivery-retry"),

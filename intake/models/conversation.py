@@ -52,7 +52,15 @@ class Revision(models.Model):
     title = models.CharField(max_length=120)
     problem = models.TextField(max_length=10_000)
     replaced_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Empty where another system did, by a rule.",
+    )
+    source = models.CharField(
+        max_length=20, blank=True, default="", db_default="", help_text="Where new words came from."
     )
     replaced_at = models.DateTimeField(default=timezone.now)
 

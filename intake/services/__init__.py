@@ -24,6 +24,7 @@ from intake.services.drafts import (
     stamp,
 )
 from intake.services.editing import EditedMeanwhile, edit_request
+from intake.services.elsewhere import assign_from, retitle_from
 from intake.services.errors import (
     AlreadyDecided,
     AlreadyMerged,
@@ -139,6 +140,7 @@ __all__ = [
     "add_to_draft",
     "answer_question",
     "ask_requester",
+    "assign_from",
     "begin_request",
     "change_scoring_model",
     "change_session",
@@ -181,6 +183,7 @@ __all__ = [
     "rename_view",
     "reopen_draft",
     "reopen_request",
+    "retitle_from",
     "reveal_due_sessions",
     "save_draft",
     "save_model_version",

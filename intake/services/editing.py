@@ -49,8 +49,8 @@ def edit_request(
     words_changed = (item.title, item.problem) != (title, problem)
     if words_changed and seen is not None and item.revisions.count() != seen and latest:
         raise EditedMeanwhile(
-            f"{latest.replaced_by} changed the words first. They are shown beside yours: take over"
-            " what you need and save again."
+            f"{latest.replaced_by or latest.source.capitalize()} changed the words first. They are"
+            " shown beside yours: take over what you need and save again."
         )
     changed = []
     if words_changed:

@@ -10,7 +10,11 @@ from django.utils import timezone
 from intake import elsewhere
 from integrations import inbox, runs
 from integrations.errors import NotFound
-from integrations.jira import outgoing, webhooks  # noqa: F401  registers what is done in Jira
+from integrations.jira import (  # noqa: F401  they register what is done in Jira
+    outgoing,
+    shared_fields,
+    webhooks,
+)
 from integrations.jira.config import jira_config
 from integrations.jira.requests import has_issues, panel
 from integrations.jira.session import jira_client

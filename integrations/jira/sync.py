@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from integrations import runs
+from integrations import runs, shared_fields
 from integrations.errors import (
     NotFound,
     QueryRefused,
@@ -132,6 +132,7 @@ class JiraSync:
         else:
             self._retry_bad_items()
         follow_links()
+        shared_fields.follow(Source.JIRA)
         message = _outcome(self.run)
         if vanished:
             self.run.failed += vanished
@@ -322,6 +323,7 @@ def read_issues(upstream_ids: Sequence[str]) -> set[str]:
         writer = PageWriter(None, state, client)
         found = {pk for pk in upstream_ids if _is_read(writer, pk)}
     follow_links()
+    shared_fields.follow(Source.JIRA)
     return found
 
 

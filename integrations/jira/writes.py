@@ -27,6 +27,14 @@ def create_issue(client: JiraClient, fields: dict[str, Any]) -> dict[str, str]:
     return {"id": str(reply["id"]), "key": str(reply["key"])}
 
 
+def update_issue(client: JiraClient, issue_id: str, fields: dict[str, Any]) -> None:
+    """Set fields of an issue to these values; may be repeated. Raises NotFound.
+
+    https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-put
+    """
+    _send(client, "PUT", f"issue/{quote(issue_id, safe='')}", {"fields": fields})
+
+
 def issues_with_label(client: JiraClient, label: str) -> list[dict[str, str]]:
     """The issues that carry a label, oldest first. The search index may be behind."""
     page = client.search(f"labels = {quoted(label)} ORDER BY created ASC", fields=["labels"])

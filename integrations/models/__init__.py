@@ -4,16 +4,20 @@ from integrations.models.inbound import InboundMessage
 from integrations.models.links import IdentityLink, ItemLink, StatusRule
 from integrations.models.outbound import Delivery
 from integrations.models.productboard import JiraConnection, MemberDay
+from integrations.models.shared_fields import FieldRule, FieldState, SharedField
 from integrations.models.syncing import RawRecord, Source, SourceState, SyncError, SyncRun
 
 __all__ = [
     "Delivery",
+    "FieldRule",
+    "FieldState",
     "IdentityLink",
     "InboundMessage",
     "ItemLink",
     "JiraConnection",
     "MemberDay",
     "RawRecord",
+    "SharedField",
     "Source",
     "SourceState",
     "StatusRule",

@@ -94,6 +94,7 @@ class StatusRule(models.Model):
         NOTHING = "nothing", "Nothing: it is only shown"
         BEGUN = "begun", "Work has begun: everyone behind the request hears it once"
         SHIPPED = "shipped", "Delivered, once all that stands for the request is"
+        DROPPED = "dropped", "Given up there: product managers are asked"
 
     source = models.CharField(max_length=20, choices=Source.choices, default=Source.JIRA)
     status_key = models.TextField(

@@ -7,9 +7,13 @@ next run finds.
 from django.core.cache import cache
 
 from intake import elsewhere
-from integrations import circuit, inbox
+from integrations import circuit, inbox, shared_fields
 from integrations.models import InboundMessage, Source, SyncRun
-from integrations.productboard import features, note_updates  # noqa: F401  acts on votes
+from integrations.productboard import (  # noqa: F401  they act on what happens here
+    features,
+    note_updates,
+)
+from integrations.productboard import shared_fields as _fields  # noqa: F401
 from integrations.productboard.coming_back import follow_links
 from integrations.productboard.config import productboard_config
 from integrations.productboard.features import has_features
@@ -50,6 +54,7 @@ def read_again(message: InboundMessage) -> str:
     with single_reader() as reader:
         is_there = reader.read_again(entity_id)
     follow_links()
+    shared_fields.follow(Source.PRODUCTBOARD)
     return "The entity was read again." if is_there else "The entity is gone; it was marked so."
 
 
@@ -62,6 +67,7 @@ def read_note(message: InboundMessage) -> str:
     with single_reader() as reader:
         features.read_note_links(reader.client, known)
     follow_links()
+    shared_fields.follow(Source.PRODUCTBOARD)
     return "The note’s links were read again."
 
 

@@ -16,7 +16,7 @@ from django.db import DataError, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from integrations import circuit, runs
+from integrations import circuit, runs, shared_fields
 from integrations.errors import (
     CredentialsRefused,
     NotConfigured,
@@ -134,6 +134,7 @@ class ProductboardSync:
         with self.family("notes"):
             features.read_changed_notes(self.client, since)
         follow_links()
+        shared_fields.follow(Source.PRODUCTBOARD)
         if since is None:
             note_updates.catch_up()
         parts = dict(self.state.parts)

@@ -64,6 +64,14 @@ class WritableJira(FakeJira):
             return 200, json.dumps({"fields": fields, "total": len(fields)}).encode()
         if match := re.fullmatch(r"issue/(\d+)/remotelink", name):
             return self._remote_link(method, match[1], query, body)
+        if method == "PUT" and (match := re.fullmatch(r"issue/(\d+)", name)):
+            held = next((issue for issue in self.issues if issue.id == match[1]), None)
+            if held is None:
+                return 404, b'{"errorMessages":["Issue does not exist."]}'
+            held.title = " ".join(body["fields"]["summary"].split())[:255]
+            held.updated = datetime.now(UTC)
+            held.touch()
+            return 204, b""
         return super().answer(method, path, query, body)
 
     def _create(self, body: Any) -> tuple[int, bytes]:
