@@ -102,7 +102,7 @@ def source_cards(runs: list[SyncRun], now: datetime | None = None) -> list[Sourc
     """A card for each source that the hub can read, connected or not; `runs` as latest_runs()."""
     now = now or timezone.now()
     states = {state.source: state for state in SourceState.objects.select_related("last_run").all()}
-    tasks = [one.task for one in connectors() if one.task]
+    tasks = [one.task for one in connectors()]
     schedules = {
         entry.task: entry
         for entry in PeriodicTask.objects.select_related("interval").filter(task__in=tasks)

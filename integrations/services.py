@@ -31,7 +31,7 @@ def request_sync(*, source: str, actor: User) -> bool:
         source=source, last_run__status=SyncRun.Status.RUNNING
     ).exists() and runs.is_held(source):
         return False
-    task = getattr(tasks, found.task.rpartition(".")[2])
+    task = tasks.SYNC_TASKS[found.source]
     _enqueue(task, trigger=SyncRun.Trigger.PERSON.value, started_by_id=actor.pk)
     return True
 

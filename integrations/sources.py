@@ -1,13 +1,15 @@
 """The sources: what each is called, whether it is connected, how it is read and tested.
 
-A source is a folder with `client.py`, `mapping.py` and `sync.py`; its `connector.py` names them
-here. Everything else (runs, errors, deliveries, messages, limits, pages) is shared.
+A source is a folder with `client.py`, `mapping.py` and `sync.py`, and a line in `models.Source`;
+the CONNECTOR at the end of `sync.py` says how it is used. Everything else (runs, errors,
+deliveries, messages, limits, pages) is shared.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import NamedTuple
 
 from integrations.models import Source, SyncError, SyncRun
@@ -39,32 +41,33 @@ class Connector:
     sync: Callable[..., SyncRun | None]
     test: Callable[[], str]
     retry: Callable[[SyncError], None] | None = None
-    task: str = ""
     kept: Callable[[], Kept] | None = None
     stale_minutes: int = 15
 
-
-# Where each connector is; read when it is first asked for, so that models load without clients.
-_MODULES = {
-    Source.JIRA: "integrations.jira.connector",
-    Source.PRODUCTBOARD: "integrations.productboard.connector",
-    Source.SLACK: "integrations.slack.connector",
-    Source.MAIL: "integrations.mail.connector",
-}
+    @property
+    def task(self) -> str:
+        """The name of the task that reads it."""
+        return f"integrations.tasks.sync_{self.source.value}"
 
 
 @cache
 def connector(source: str) -> Connector | None:
-    """A source's connector; None for what the hub does not read."""
-    module = _MODULES.get(Source(source)) if source in Source.values else None
-    try:
-        return import_module(module).CONNECTOR if module else None
-    except ModuleNotFoundError as error:
-        if error.name and module and module.startswith(error.name):
-            return None
-        raise
+    """A source's connector; None for what the hub does not read.
+
+    Looked up when first asked for, so that models load without clients: CONNECTOR in the folder
+    of the source's name, in `connector.py` where it takes more than a few lines, else in `sync.py`.
+    """
+    if source not in Source.values:
+        return None
+    for name in ("connector", "sync"):
+        module = f"integrations.{Source(source).value}.{name}"
+        if find_spec(module.rpartition(".")[0]) and find_spec(module):
+            found = getattr(import_module(module), "CONNECTOR", None)
+            if isinstance(found, Connector):
+                return found
+    return None
 
 
 def connectors() -> list[Connector]:
     """All of them, in the order of the page."""
-    return [found for source in _MODULES if (found := connector(source)) is not None]
+    return [found for source in Source if (found := connector(source.value)) is not None]

@@ -1,92 +1,76 @@
 """Background work of the integrations."""
 
 import time
+from typing import Any
 
 from celery import shared_task
 
 from integrations import deliveries, inbox, runs
 from integrations.errors import AlreadyRunning, NotConfigured, UpstreamError
-from integrations.jira import sync as jira
-from integrations.mail import sync as mailbox
 from integrations.models import Source, SyncError, SyncRun
-from integrations.productboard import sync as productboard
-from integrations.slack import sync as slack
 from integrations.sources import connector
 
 # A long first sync works in parts, each well under the broker's visibility time-out.
-JIRA_PART_SECONDS = 1200
+PART_SECONDS = 1200
 MIN_PAUSE_SECONDS = 1.0
 # A countdown above the broker's visibility time-out would be delivered twice. Of a longer pause
 # the schedule takes care.
 MAX_PAUSE_SECONDS = 1500.0
 
 
-@shared_task(acks_late=True, soft_time_limit=1500, time_limit=1560)
-def sync_jira(
+def sync_source(
+    source: Source | str,
+    *,
     full: bool = False,
     trigger: str = SyncRun.Trigger.SCHEDULE.value,
     started_by_id: int | None = None,
-) -> None:
-    """Read what changed in Jira. Queues itself again when Jira asks for a pause."""
+) -> float | None:
+    """Read what changed in a source; after how many seconds to go on, None where it is done."""
+    found = connector(source)
+    if found is None:
+        return None
     try:
-        run = jira.sync_jira(
-            trigger=trigger,
-            full=full,
-            started_by_id=started_by_id,
-            max_seconds=JIRA_PART_SECONDS,
+        run = found.sync(
+            trigger=trigger, full=full, started_by_id=started_by_id, max_seconds=PART_SECONDS
         )
     except NotConfigured:
-        return
+        return None
     except AlreadyRunning as busy:
-        runs.note_skipped(Source.JIRA, trigger=trigger, why=str(busy))
-        return
-    if run is not None and run.status == SyncRun.Status.WAITING:
-        pause = runs.pause_seconds(Source.JIRA)
-        sync_jira.apply_async(countdown=min(max(pause, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS))
+        runs.note_skipped(found.source, trigger=trigger, why=str(busy))
+        return None
+    if run is None or run.status != SyncRun.Status.WAITING:
+        return None
+    return min(max(runs.pause_seconds(found.source), MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS)
 
 
-PRODUCTBOARD_PART_SECONDS = 1200
+def _sync_task(source: Source) -> Any:
+    """The task that reads one source; it queues itself again when the source asks for a pause."""
+
+    @shared_task(
+        bind=True,
+        name=f"integrations.tasks.sync_{source.value}",
+        acks_late=True,
+        soft_time_limit=1500,
+        time_limit=1560,
+    )
+    def sync(
+        self: Any,
+        full: bool = False,
+        trigger: str = SyncRun.Trigger.SCHEDULE.value,
+        started_by_id: int | None = None,
+    ) -> None:
+        pause = sync_source(source, full=full, trigger=trigger, started_by_id=started_by_id)
+        if pause is not None:
+            self.apply_async(countdown=pause)
+
+    return sync
 
 
-@shared_task(acks_late=True, soft_time_limit=1500, time_limit=1560)
-def sync_productboard(
-    full: bool = False,
-    trigger: str = SyncRun.Trigger.SCHEDULE.value,
-    started_by_id: int | None = None,
-) -> None:
-    """Read what changed in Productboard. Queues itself again when it asks for a pause."""
-    try:
-        run = productboard.sync_productboard(
-            trigger=trigger,
-            full=full,
-            started_by_id=started_by_id,
-            max_seconds=PRODUCTBOARD_PART_SECONDS,
-        )
-    except NotConfigured:
-        return
-    except AlreadyRunning as busy:
-        runs.note_skipped(Source.PRODUCTBOARD, trigger=trigger, why=str(busy))
-        return
-    if run is not None and run.status == SyncRun.Status.WAITING:
-        pause = runs.pause_seconds(Source.PRODUCTBOARD)
-        sync_productboard.apply_async(
-            countdown=min(max(pause, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS)
-        )
-
-
-@shared_task(acks_late=True, soft_time_limit=600, time_limit=660)
-def sync_slack(
-    full: bool = False,
-    trigger: str = SyncRun.Trigger.SCHEDULE.value,
-    started_by_id: int | None = None,
-) -> None:
-    """Read the accounts of the workspace. After a pause the schedule goes on."""
-    try:
-        slack.sync_slack(trigger=trigger, full=full, started_by_id=started_by_id)
-    except NotConfigured:
-        return
-    except AlreadyRunning as busy:
-        runs.note_skipped(Source.SLACK, trigger=trigger, why=str(busy))
+SYNC_TASKS = {source: _sync_task(source) for source in Source}
+sync_jira = SYNC_TASKS[Source.JIRA]
+sync_productboard = SYNC_TASKS[Source.PRODUCTBOARD]
+sync_slack = SYNC_TASKS[Source.SLACK]
+sync_mail = SYNC_TASKS[Source.MAIL]
 
 
 @shared_task(acks_late=True)
@@ -146,14 +130,3 @@ def handle_waiting_messages() -> None:
             return
         inbox.handle(pk)
     inbox.forget_old()
-
-
-@shared_task(acks_late=True, soft_time_limit=300, time_limit=330)
-def sync_mail(
-    trigger: str = SyncRun.Trigger.SCHEDULE.value, started_by_id: int | None = None
-) -> None:
-    """Take what is new in the mailbox."""
-    try:
-        mailbox.sync_mail(trigger=trigger, started_by_id=started_by_id)
-    except (NotConfigured, AlreadyRunning):
-        return

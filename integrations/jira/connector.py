@@ -44,6 +44,5 @@ CONNECTOR = Connector(
     sync=sync.sync_jira,
     test=_test,
     retry=sync.retry_item,
-    task="integrations.tasks.sync_jira",
     kept=_kept,
 )

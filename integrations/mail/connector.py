@@ -15,5 +15,4 @@ CONNECTOR = Connector(
     fingerprint=sync.fingerprint,
     sync=sync.sync_mail,
     test=sync.try_mailbox,
-    task="integrations.tasks.sync_mail",
 )

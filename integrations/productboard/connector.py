@@ -46,6 +46,5 @@ CONNECTOR = Connector(
     sync=sync.sync_productboard,
     test=_test,
     retry=sync.retry_item,
-    task="integrations.tasks.sync_productboard",
     kept=_kept,
 )

@@ -24,5 +24,4 @@ CONNECTOR = Connector(
     fingerprint=fingerprint,
     sync=sync_slack,
     test=_test,
-    task="integrations.tasks.sync_slack",
 )

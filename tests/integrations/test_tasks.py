@@ -43,10 +43,10 @@ def test_a_very_long_pause_stays_below_the_visibility_timeout(fake, db, requeued
 
 
 def test_it_goes_on_with_a_long_read(fake, db, requeued, monkeypatch, equal):
-    monkeypatch.setattr(tasks, "JIRA_PART_SECONDS", 0.000001)
+    monkeypatch.setattr(tasks, "PART_SECONDS", 0.000001)
     tasks.sync_jira()
     assert requeued[0]["countdown"] == tasks.MIN_PAUSE_SECONDS
-    monkeypatch.setattr(tasks, "JIRA_PART_SECONDS", 60)
+    monkeypatch.setattr(tasks, "PART_SECONDS", 60)
     tasks.sync_jira()
     equal()
 
