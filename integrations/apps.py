@@ -9,11 +9,13 @@ class IntegrationsConfig(AppConfig):
         import integrations.mail.receiving
         import integrations.productboard.handlers  # noqa: F401  they register themselves
         from integrations import frame
+        from integrations.origins import work_origin
         from integrations.selectors import jira_freshness
         from integrations.slack import channel, handlers
-        from planning.freshness import tell_with
+        from planning import freshness, origins
 
         frame.register()
-        tell_with(jira_freshness)
+        freshness.tell_with(jira_freshness)
+        origins.tell_with(work_origin)
         channel.register()
         handlers.subscribe()

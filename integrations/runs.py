@@ -34,7 +34,8 @@ KEEP_RAW = """
 INSERT INTO integrations_rawrecord AS r (source, kind, upstream_id, payload)
 SELECT %s, %s, upstream_id, payload FROM stage_raw
 ON CONFLICT (source, kind, upstream_id) DO UPDATE
-SET payload = excluded.payload, received_at = now()
+SET previous = r.payload, previous_at = r.received_at,
+    payload = excluded.payload, received_at = now()
 WHERE r.payload <> excluded.payload
 """
 

@@ -17,11 +17,14 @@ from integrations.jira.outgoing_fields import Answer, Filled, fill
 from integrations.jira.session import jira_client
 from integrations.models import Delivery, IdentityLink, ItemLink, Source
 from planning.models import Phase, WorkItem, WorkProject
+from planning.origins import Origin, work_origin
 from producthub.lib.tags import tag_html
 
 META_SECONDS = 300
 # People wait for these answers.
 READ_TIMEOUT_SECONDS = 8
+# Each costs queries; a request rarely is more.
+MAX_ORIGINS = 3
 TONES = {Phase.DONE: ("good", "check"), Phase.ACTIVE: ("info", "sync")}
 
 
@@ -31,6 +34,7 @@ class Issue:
 
     link: ItemLink
     work: WorkItem | None
+    origin: Origin | None = None
 
     @property
     def state(self) -> tuple[str, str, str]:
@@ -63,6 +67,9 @@ def panel(item: Request, reader: User) -> elsewhere.Panel | None:
             .exclude(state__in=[Delivery.State.DONE, Delivery.State.SKIPPED])
             .first()
         )
+    if issues and is_pm(reader):
+        for one in issues[:MAX_ORIGINS]:
+            one.origin = work_origin(one.work) if one.work is not None else None
     rows = [{"issue": one, "tag": tag_html(*one.state)} for one in issues]
     data = {"rows": rows, "under_way": under_way, "for_pm": for_pm, "is_on": is_on}
     return elsewhere.Panel("integrations/_request_issues.html", data)

@@ -175,6 +175,10 @@ class RawRecord(models.Model):
     upstream_id = models.TextField()
     payload = models.TextField()
     received_at = models.DateTimeField(db_default=Now())
+    previous = models.TextField(
+        default="", db_default="", help_text="The payload before this one; empty for the first."
+    )
+    previous_at = models.DateTimeField(null=True, help_text="When that one was received.")
 
     class Meta:
         constraints = [

@@ -6,11 +6,16 @@ from accounts.models import User
 from accounts.permissions import is_pm
 from intake import elsewhere
 from intake.models import Request
+from integrations import origins
 from integrations.models import Delivery, ItemLink, Source
 from integrations.productboard import features, notes
 from integrations.productboard.config import productboard_config
 from planning.models import ProductEntity
+from planning.origins import Origin
 from producthub.lib.tags import tag_html
+
+# Each costs queries; a request rarely is more.
+MAX_ORIGINS = 3
 
 
 @dataclass(slots=True)
@@ -19,6 +24,7 @@ class Feature:
 
     link: ItemLink
     entity: ProductEntity | None
+    origin: Origin | None = None
 
     @property
     def tag(self) -> str:
@@ -47,8 +53,13 @@ def panel(item: Request, reader: User) -> elsewhere.Panel | None:
             source=Source.PRODUCTBOARD, upstream_id__in=[link.upstream_id for link in links]
         )
         by_id = {entity.upstream_id: entity for entity in entities}
+    rows = [Feature(link, by_id.get(link.upstream_id)) for link in links]
+    if rows and is_pm(reader):
+        rules = origins.field_rules(Source.PRODUCTBOARD)
+        for row in rows[:MAX_ORIGINS]:
+            row.origin = origins.entity_origin(row.entity, rules) if row.entity else None
     data = {
-        "rows": [Feature(link, by_id.get(link.upstream_id)) for link in links],
+        "rows": rows,
         "sent": sent,
         "for_pm": for_pm,
         "may_link": for_pm and not item.is_merged,

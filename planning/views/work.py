@@ -14,6 +14,7 @@ from accounts.permissions import is_pm
 from planning import selectors
 from planning.freshness import work_freshness
 from planning.models import Phase, WorkItem
+from planning.origins import work_origin
 from planning.selectors import DAY_SECONDS, WorkFilter
 from producthub.lib.csv import csv_response
 from producthub.lib.htmx import page
@@ -123,5 +124,6 @@ def work_item(request: HttpRequest, key: str) -> HttpResponse:
         if item.assignee_name
         else "",
         "fresh": work_freshness(),
+        "origin": work_origin(item),
     }
     return render(request, "planning/work_item.html", context)
