@@ -50,7 +50,7 @@ WEB = [sys.executable, "-m", "gunicorn", "-c", "producthub/gunicorn.py", "produc
 WORKER = [sys.executable, "-m", "celery", "-A", "producthub", "worker", "--concurrency=2"]
 WORKER += ["--without-gossip", "--without-mingle", "--loglevel=INFO"]
 BEAT = [sys.executable, "-m", "celery", "-A", "producthub", "beat", "--pidfile=", "--loglevel=INFO"]
-BEAT += ["--scheduler=django_celery_beat.schedulers:DatabaseScheduler"]
+BEAT += ["--scheduler=producthub.beat:HubScheduler"]
 FOLLOWER = [sys.executable, "manage.py", "follow_search"]
 
 
