@@ -4,17 +4,27 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.http import SignedInRequest
 from accounts.permissions import is_product_ops, require
-from integrations import coming_back, rules, shared_fields
+from integrations import coming_back, rules, shared_fields, unmapped
 from integrations.models import FieldRule, Source, StatusRule
 from producthub.lib.htmx import see_other
 from producthub.lib.tags import count_of
 
+UNMAPPED = "What is not placed yet is for Product Ops."
 FIELD = "effect:"
 OWNER = "owner:"
+
+
+@require_safe
+def unplaced(request: SignedInRequest) -> HttpResponse:
+    """Statuses, people and fields that nobody has placed, each with the form for it."""
+    require(is_product_ops(request.user), UNMAPPED)
+    parts = unmapped.parts()
+    context = {"parts": parts, "total": sum(len(part.rows) for part in parts)}
+    return render(request, "integrations/unmapped.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

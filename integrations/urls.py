@@ -13,6 +13,7 @@ urlpatterns = [
     path("integrations/links/", link_views.links, name="links"),
     path("integrations/links/conflicts/", conflict_views.conflicts, name="conflicts"),
     path("integrations/links/conflicts/<int:pk>/", conflict_views.settle, name="conflict-settle"),
+    path("integrations/unmapped/", mapping_views.unplaced, name="unmapped"),
     path("integrations/mapping/", mapping_views.mapping, name="mapping"),
     path("integrations/out/", traffic_views.delivery_list, name="deliveries"),
     path("integrations/out/<int:pk>/retry/", traffic_views.delivery_retry, name="delivery-retry"),
