@@ -8,6 +8,7 @@ from celery import shared_task
 from integrations import deliveries, inbox, runs
 from integrations.errors import AlreadyRunning, NotConfigured, UpstreamError
 from integrations.models import Source, SyncError, SyncRun
+from integrations.slack import reading
 from integrations.sources import connector
 
 # A long first sync works in parts, each well under the broker's visibility time-out.
@@ -71,6 +72,12 @@ sync_jira = SYNC_TASKS[Source.JIRA]
 sync_productboard = SYNC_TASKS[Source.PRODUCTBOARD]
 sync_slack = SYNC_TASKS[Source.SLACK]
 sync_mail = SYNC_TASKS[Source.MAIL]
+
+
+@shared_task(soft_time_limit=300, time_limit=330)
+def forget_old_messages() -> None:
+    """Delete what is older than its channel in Slack keeps."""
+    reading.forget_old()
 
 
 @shared_task(acks_late=True)

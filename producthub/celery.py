@@ -42,8 +42,18 @@ SCHEDULES: dict[str, tuple[str, int, str]] = {
     ),
     # Every minute: take what is new in the mailbox.
     "Read mail": ("integrations.tasks.sync_mail", 60, "Takes what is new in the mailbox."),
-    # Every 10 minutes: read the accounts of the Slack workspace.
-    "Sync Slack": ("integrations.tasks.sync_slack", 600, "Reads who is in Slack."),
+    # Every 10 minutes: read who is in Slack and what is new in picked channels.
+    "Sync Slack": (
+        "integrations.tasks.sync_slack",
+        600,
+        "Reads who is in Slack and what is new in picked channels, and once a day compares all.",
+    ),
+    # Every day: forget messages that are older than their channel keeps.
+    "Forget old messages": (
+        "integrations.tasks.forget_old_messages",
+        86_400,
+        "Deletes messages of Slack that are older than Product Ops has their channel keep.",
+    ),
     # Every 30 seconds: do in other systems what was left behind.
     "Send waiting deliveries": (
         "integrations.tasks.send_waiting_deliveries",

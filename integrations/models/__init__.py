@@ -5,6 +5,7 @@ from integrations.models.links import IdentityLink, ItemLink, StatusRule
 from integrations.models.outbound import Delivery
 from integrations.models.productboard import JiraConnection, MemberDay
 from integrations.models.shared_fields import FieldRule, FieldState, SharedField
+from integrations.models.slack import SlackChannel, SlackMember, SlackMessage
 from integrations.models.syncing import RawRecord, Source, SourceState, SyncError, SyncRun
 
 __all__ = [
@@ -18,6 +19,9 @@ __all__ = [
     "MemberDay",
     "RawRecord",
     "SharedField",
+    "SlackChannel",
+    "SlackMember",
+    "SlackMessage",
     "Source",
     "SourceState",
     "StatusRule",

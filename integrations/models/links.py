@@ -16,6 +16,9 @@ class IdentityLink(models.Model):
     email = models.TextField(blank=True)
     is_active = models.BooleanField(default=True)
     is_bot = models.BooleanField(default=False)
+    is_guest = models.BooleanField(
+        default=False, db_default=False, help_text="It sees only some places there."
+    )
     time_zone = models.TextField(blank=True)
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -1,7 +1,9 @@
-"""What only the integrations need of Productboard: its connections to Jira, who used it when."""
+"""What only the integrations need of Productboard: its connections to Jira; who used it when."""
 
 from django.db import models
 from django.db.models.functions import Now
+
+from integrations.models.syncing import Source
 
 
 class JiraConnection(models.Model):
@@ -38,8 +40,20 @@ class JiraConnection(models.Model):
 
 
 class MemberDay(models.Model):
-    """What one member did in Productboard on one day: the source of tool adoption."""
+    """What one member did in a source on one day (UTC): the source of tool adoption.
 
+    In Slack there is a row a channel too: `place`. Distinct members are those active.
+    """
+
+    source = models.CharField(
+        max_length=20,
+        choices=Source.choices,
+        default=Source.PRODUCTBOARD,
+        db_default="productboard",
+    )
+    place = models.TextField(
+        blank=True, default="", db_default="", help_text="Where in the source: a channel."
+    )
     member_id = models.TextField()
     day = models.DateField()
     role = models.TextField(blank=True)
@@ -49,13 +63,17 @@ class MemberDay(models.Model):
     class Meta:
         ordering = ["-day"]
         constraints = [
-            # one row a member and day
-            models.UniqueConstraint(fields=["member_id", "day"], name="member_day_once"),
+            # one row a member and day in each place
+            models.UniqueConstraint(
+                fields=["source", "place", "member_id", "day"], name="member_day_once"
+            ),
         ]
         indexes = [
             # active members of a period
             models.Index(
-                fields=["day"], name="member_day_active", condition=models.Q(is_active=True)
+                fields=["source", "day"],
+                name="member_day_active",
+                condition=models.Q(is_active=True),
             ),
         ]
 

@@ -119,7 +119,9 @@ def read_members(client: ProductboardClient) -> None:
 def read_activities(client: ProductboardClient) -> None:
     """One row a member and day, from a few days before the last that is kept."""
     today = timezone.localdate()
-    latest = MemberDay.objects.aggregate(latest=Max("day"))["latest"]
+    latest = MemberDay.objects.filter(source=Source.PRODUCTBOARD).aggregate(latest=Max("day"))[
+        "latest"
+    ]
     first = today - timedelta(days=FIRST_DAYS)
     if latest is not None:
         first = max(first, latest - timedelta(days=OVERLAP_DAYS))
@@ -127,6 +129,7 @@ def read_activities(client: ProductboardClient) -> None:
         days = [day for payload in storable(page) if (day := mapping.to_day(payload)) is not None]
         rows = {
             (day.member_id, day.day): MemberDay(
+                source=Source.PRODUCTBOARD,
                 member_id=day.member_id,
                 day=day.day,
                 role=day.role,
@@ -138,6 +141,6 @@ def read_activities(client: ProductboardClient) -> None:
         MemberDay.objects.bulk_create(
             rows.values(),
             update_conflicts=True,
-            unique_fields=["member_id", "day"],
+            unique_fields=["source", "place", "member_id", "day"],
             update_fields=["role", "is_active", "counts"],
         )

@@ -1,6 +1,7 @@
 """Calls to Slack's Web API. https://api.slack.com/methods"""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from typing import Any
 
@@ -15,7 +16,12 @@ from integrations.errors import (
     RetryableUpstreamError,
     UpstreamError,
 )
-from integrations.http import DEFAULT_PAUSE_SECONDS, retry_after_seconds, storable
+from integrations.http import (
+    DEFAULT_PAUSE_SECONDS,
+    call_with_retries,
+    retry_after_seconds,
+    storable,
+)
 from integrations.models import Source
 from integrations.slack.config import NEEDS, is_connected
 
@@ -34,6 +40,7 @@ PER_SECOND = {
     "users.list": 0.5,
     "views.publish": 1.6,
     "conversations.list": 0.33,
+    "conversations.members": 1.6,
 }
 
 
@@ -48,10 +55,11 @@ class SlackRefused(UpstreamError):
 class SlackClient:
     """`hurry` is for calls while Slack waits: short, and never held up by the limiter."""
 
-    def __init__(self, *, hurry: bool = False) -> None:
+    def __init__(self, *, hurry: bool = False, sleep: Callable[[float], Any] = time.sleep) -> None:
         if not is_connected():
             raise UpstreamError(f"Slack is not connected. {NEEDS}")
         self.hurry = hurry
+        self.sleep = sleep
         self.requests = 0
         # A repeated chat.postMessage would post twice, so nothing is repeated down there.
         self._web = WebClient(
@@ -89,10 +97,12 @@ class SlackClient:
         return found
 
     def pages(self, method: str, **arguments: str | int) -> Iterator[dict[str, Any]]:
-        """All pages of a list; Slack ends them with an empty cursor. Raises as `call`."""
+        """All pages of a list, each asked for again where that may help; Slack ends them with an
+        empty cursor. Raises as `call`."""
         cursor, seen = "", set()
         while True:
-            page = self.form(method, **{"limit": PAGE_SIZE, **arguments, "cursor": cursor})
+            sent = {"limit": PAGE_SIZE, **arguments, "cursor": cursor}
+            page = call_with_retries(lambda sent=sent: self.form(method, **sent), sleep=self.sleep)  # type: ignore[misc]
             yield page
             following = page.get("response_metadata")
             cursor = following.get("next_cursor", "") if isinstance(following, dict) else ""

@@ -4,7 +4,7 @@ from integrations.errors import UpstreamError
 from integrations.models import Source
 from integrations.slack.client import SlackClient
 from integrations.slack.config import NEEDS, fingerprint, is_connected
-from integrations.slack.sync import sync_slack
+from integrations.slack.sync import retry_item, sync_slack
 from integrations.sources import Connector
 
 
@@ -24,4 +24,5 @@ CONNECTOR = Connector(
     fingerprint=fingerprint,
     sync=sync_slack,
     test=_test,
+    retry=retry_item,
 )

@@ -15,17 +15,21 @@ from intake.models import PROBLEM_LENGTH, TITLE_LENGTH, Request, Visibility
 from intake.services import submit_request
 from integrations import circuit, inbox
 from integrations.errors import UpstreamError
-from integrations.models import InboundMessage, Source, SourceState
-from integrations.slack import home, threads
+from integrations.models import InboundMessage, SlackChannel, SlackMessage, Source, SourceState
+from integrations.slack import home, reading, threads
 from integrations.slack.client import SlackClient
+from integrations.slack.mapping import moment
 from integrations.slack.messages import plain
 from integrations.slack.people import person_of
+from integrations.slack.sync import own_bot
 from notices.services import Message, notify
 
 log = structlog.get_logger(__name__)
 
 GONE = ("app_uninstalled", "tokens_revoked")
 HOME_ROWS = 20
+# Hints to read a thread again: without a word of what was said.
+HINT = "thread.changed"
 
 
 def is_heard(event: dict[str, Any]) -> bool:
@@ -41,6 +45,32 @@ def is_heard(event: dict[str, Any]) -> bool:
         tokens = event.get("tokens")
         return isinstance(tokens, dict) and bool(tokens.get("bot"))
     return kind in ("link_shared", "app_uninstalled")
+
+
+def named_message(event: dict[str, Any]) -> tuple[str, str]:
+    """The channel and the thread that an event says something new about; empty for none."""
+    kind = event.get("type")
+    if kind == "message":
+        inner = event.get("message"), event.get("previous_message")
+        told = next((one for one in inner if isinstance(one, dict)), event)
+        channel = event.get("channel")
+        ts = told.get("thread_ts") or told.get("ts") or event.get("deleted_ts")
+    elif kind in ("reaction_added", "reaction_removed"):
+        where = event.get("item")
+        where = where if isinstance(where, dict) else {}
+        channel, ts = where.get("channel"), where.get("ts")
+    else:
+        return "", ""
+    if isinstance(channel, str) and isinstance(ts, str) and moment(ts) is not None:
+        return channel, ts
+    return "", ""
+
+
+def is_read(channel: str) -> bool:
+    """Whether a channel's messages are read."""
+    return (
+        bool(channel) and SlackChannel.objects.filter(channel_id=channel, is_picked=True).exists()
+    )
 
 
 def subscribe() -> None:
@@ -105,6 +135,17 @@ def _message(client: SlackClient, channel: str, ts: str) -> dict[str, Any]:
         if isinstance(one, dict) and one.get("ts") == ts:
             return one
     raise UpstreamError("Slack does not show the message to the hub. Invite it to the channel.")
+
+
+@inbox.hears(Source.SLACK, HINT)
+def read_again(message: InboundMessage) -> str:
+    """Something was said, edited, deleted or reacted to where the hub reads."""
+    event = _event(message)
+    channel, ts = str(event.get("channel", "")), str(event.get("ts", ""))
+    # A reply's reaction names the reply, not its thread.
+    known = SlackMessage.objects.filter(channel__channel_id=channel, ts=ts)
+    thread = known.values_list("thread_ts", flat=True).first()
+    return reading.hear(channel, thread or ts, own_bot())
 
 
 @inbox.hears(Source.SLACK, "app_home_opened")

@@ -19,7 +19,10 @@ SCOPES = (
     " channels:read groups:read channels:history groups:history links:read links:write"
     " reactions:read reactions:write"
 ).split()
-EVENTS = ["app_home_opened", "link_shared", "reaction_added", "app_uninstalled", "tokens_revoked"]
+EVENTS = (
+    "app_home_opened link_shared reaction_added reaction_removed message.channels message.groups"
+    " app_uninstalled tokens_revoked"
+).split()
 
 
 def manifest(base_url: str) -> dict[str, Any]:

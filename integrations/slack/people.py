@@ -60,6 +60,7 @@ def account(member: Any) -> IdentityLink | None:
         email=str(profile.get("email") or "").strip().lower() if is_ours and not is_bot else "",
         is_active=not member.get("deleted"),
         is_bot=is_bot,
+        is_guest=bool(member.get("is_restricted") or member.get("is_ultra_restricted")),
         time_zone=str(member.get("tz") or ""),
         synced_at=timezone.now(),
     )
@@ -74,7 +75,7 @@ def keep(member: Any) -> IdentityLink | None:
         return None
     if row.email:
         row.person = _matched(row.email, row.name, is_open=row.is_active)
-    columns = ["name", "email", "is_active", "is_bot", "time_zone", "synced_at"]
+    columns = ["name", "email", "is_active", "is_bot", "is_guest", "time_zone", "synced_at"]
     columns += ["person"] if row.person is not None else []
     link, _ = IdentityLink.objects.update_or_create(
         source=Source.SLACK,

@@ -23,7 +23,7 @@ from integrations.models import Source
 from integrations.slack import asking, modal, signing
 from integrations.slack.client import SlackClient
 from integrations.slack.config import is_our_team
-from integrations.slack.handlers import is_heard
+from integrations.slack.handlers import HINT, is_heard, is_read, named_message
 from integrations.slack.messages import plain
 from integrations.slack.modal import Meta
 from producthub.lib.input import whole_number
@@ -158,6 +158,15 @@ def events(body: Body) -> HttpResponse:
             key=event_id,
             subject=str(event.get("user", "")),
             body=json.dumps(event),
+        )
+    channel, ts = named_message(event)
+    if isinstance(event_id, str) and is_read(channel):
+        inbox.receive(
+            source=Source.SLACK,
+            kind=HINT,
+            key=f"{HINT}:{event_id}",
+            subject=channel,
+            body=json.dumps({"channel": channel, "ts": ts}),
         )
     return HttpResponse()
 
