@@ -1,4 +1,5 @@
-"""The one search over requests, work items, playbook pages, people, teams and tools.
+"""The one search over requests, work items, playbook pages, people, teams and tools, and over
+whatever kinds the apps beside bring along (`search.kinds`).
 
 Rights come first: what a reader may not see is neither counted, shown nor suggested. A search
 takes one query each for requests, for work items and for pages, and one for everything that is
@@ -6,7 +7,7 @@ found by name.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -17,7 +18,7 @@ from django.db import connection
 from django.db.models import Count, F, Q, QuerySet, Window
 from django.db.models.functions import Left
 from django.utils import timezone
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import mark_safe
 
 from hub import spelling
 from intake.models import KIND_ICONS, Request, state_of
@@ -27,11 +28,10 @@ from playbook.models import STATES, Readers, ToolStatus
 from playbook.selectors import pages_for
 from producthub.lib.markdown import to_text
 from producthub.lib.tags import avatar_html, icon_html, spoken, tag_html
+from search import kinds as more
+from search.kinds import MOST_COUNTED, Hit
 from search.queries import Query, fold, parse
 
-# A common word occurs in a tenth of all requests. Counting and ranking all of those takes too
-# long for a page that answers while someone types, so only the newest are looked at.
-MOST_COUNTED = 500
 PER_PAGE = 50
 FEW = 3
 # Most problems are shorter; a match further down is found all the same, only not quoted.
@@ -55,17 +55,9 @@ PHASE_TAGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One result, ready to be drawn: texts are escaped, matches marked."""
-
-    href: str
-    icon: SafeString
-    title: SafeString
-    meta: SafeString
-    kind: str
-    snippet: SafeString = field(default_factory=lambda: mark_safe(""))
-    tag: SafeString = field(default_factory=lambda: mark_safe(""))
+def all_kinds() -> dict[str, tuple[str, str, int]]:
+    """Name, icon and how many are shown among the others, by key."""
+    return KINDS | {one.key: (one.name, one.icon, one.shown) for one in more.kinds()}
 
 
 @dataclass(frozen=True)
@@ -78,7 +70,7 @@ class Section:
 
     @property
     def name(self) -> str:
-        return KINDS[self.key][0]
+        return all_kinds()[self.key][0]
 
     @property
     def is_capped(self) -> bool:
@@ -162,7 +154,7 @@ def search(user: Any, text: str, *, kind: str = "", page: int = 1) -> Results:
     nothing, spelling is forgiven; where they find little, another spelling is offered.
     """
     query = parse(text)
-    kind = kind if kind in KINDS else ""
+    kind = kind if kind in all_kinds() else ""
     if query.is_empty:
         return Results(query=query, kind=kind)
     page = max(1, min(page, MOST_COUNTED // PER_PAGE)) if kind else 1
@@ -184,6 +176,7 @@ def quick_hits(user: Any, text: str, limit: int = 8) -> tuple[list[Hit], Results
     """The few best of every kind for the palette, and all that they were taken from."""
     results = search(user, text)
     share = {REQUESTS: 4, WORK: 2, PAGES: 2, PEOPLE: 2, TEAMS: 1, TOOLS: 1}
+    share |= {one.key: one.quick for one in more.kinds()}
     best = [*results.exact]
     for section in results.all_sections:
         best += section.hits[: share[section.key]]
@@ -191,11 +184,13 @@ def quick_hits(user: Any, text: str, limit: int = 8) -> tuple[list[Hit], Results
 
 
 def _sections(user: Any, query: Query, kind: str, page: int) -> tuple[Section, ...]:
+    known = all_kinds()
+
     def window(key: str) -> slice:
         """The rows that are drawn. Of a kind that is only counted, one row carries the count."""
         if kind == key:
             return slice((page - 1) * PER_PAGE, page * PER_PAGE)
-        return slice(0, 1 if kind else KINDS[key][2])
+        return slice(0, 1 if kind else known[key][2])
 
     names = _by_name(query, {key: window(key) for key in (PEOPLE, TEAMS, TOOLS)})
     return (
@@ -203,6 +198,7 @@ def _sections(user: Any, query: Query, kind: str, page: int) -> tuple[Section, .
         _work_items(query, window(WORK)),
         _pages(user, query, window(PAGES)),
         *(names[key] for key in (PEOPLE, TEAMS, TOOLS)),
+        *(Section(one.key, *one.find(user, query, window(one.key))) for one in more.kinds()),
     )
 
 

@@ -9,7 +9,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from hub.nav import Entry, navigation
-from hub.search import KINDS, Results, quick_hits
+from hub.search import Results, quick_hits
 from hub.search import search as find
 from intake.models import TITLE_LENGTH
 from producthub.lib.htmx import page, wants_fragment
@@ -77,7 +77,7 @@ def _pages(request: HttpRequest, text: str) -> list[Entry]:
 def _tabs(results: Results) -> list[dict[str, Any]]:
     q = results.query.text
     tabs = [("", "All", results.count_in_all)]
-    tabs += [(s.key, KINDS[s.key][0], s.count) for s in results.all_sections]
+    tabs += [(s.key, s.name, s.count) for s in results.all_sections]
     return [
         {
             "name": name,

@@ -11,6 +11,7 @@ from integrations.models import (
     JiraConnection,
     MemberDay,
     RawRecord,
+    SlackChannel,
     SourceState,
     StatusRule,
     SyncError,
@@ -113,8 +114,17 @@ class JiraConnectionAdmin(ReadOnlyAdmin):
 
 @admin.register(MemberDay)
 class MemberDayAdmin(ReadOnlyAdmin):
-    """Who used Productboard when."""
+    """Who used Productboard or wrote in a channel of Slack when."""
 
-    list_display = ["day", "member_id", "role", "is_active"]
-    list_filter = ["is_active", "role"]
+    list_display = ["day", "source", "place", "member_id", "role", "is_active"]
+    list_filter = ["source", "is_active", "role"]
     date_hierarchy = "day"
+
+
+@admin.register(SlackChannel)
+class SlackChannelAdmin(ReadOnlyAdmin):
+    """Which channels are read; their messages are for those who may read them, not for admins."""
+
+    list_display = ["name", "is_picked", "is_private", "is_joined", "keep_days", "read_at"]
+    list_filter = ["is_picked", "is_private", "is_joined"]
+    search_fields = ["name", "=channel_id"]

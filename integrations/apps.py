@@ -11,11 +11,12 @@ class IntegrationsConfig(AppConfig):
         from integrations import frame
         from integrations.origins import work_origin
         from integrations.selectors import jira_freshness
-        from integrations.slack import channel, handlers
+        from integrations.slack import channel, found, handlers
         from planning import freshness, origins
 
         frame.register()
         freshness.tell_with(jira_freshness)
         origins.tell_with(work_origin)
         channel.register()
+        found.begin()
         handlers.subscribe()

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 
+from integrations.models.slack import LONGEST_KEEP_DAYS
 from producthub.lib.forms import HubForm
 
 SUMMARY_LENGTH = 255
@@ -28,6 +29,19 @@ class IssueForm(HubForm):
     def __init__(self, *args: Any, types: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["type"].choices = types  # type: ignore[attr-defined]
+
+
+class ChannelForm(HubForm):
+    """Whether and for how long a channel of Slack is read."""
+
+    is_picked = forms.BooleanField(label="Read its messages", required=False)
+    keep_days = forms.IntegerField(
+        label="Keep messages for days",
+        min_value=1,
+        max_value=LONGEST_KEEP_DAYS,
+        help_text="Older ones are deleted every night; a thread goes with its first message.",
+        error_messages={"required": "Enter a number of days", "invalid": "Enter a number of days"},
+    )
 
 
 class LinkForm(HubForm):

@@ -4,7 +4,7 @@ from integrations import conflict_views, link_views, mapping_views, traffic_view
 from integrations.jira import request_views
 from integrations.jira import views as jira
 from integrations.productboard import views as productboard
-from integrations.slack import manifest
+from integrations.slack import channel_views, manifest
 from integrations.slack import views as slack
 
 app_name = "integrations"
@@ -24,6 +24,8 @@ urlpatterns = [
     path("integrations/runs/<int:pk>/", views.run, name="run"),
     path("integrations/errors/<int:pk>/retry/", views.error_retry, name="error-retry"),
     path("integrations/<slug:source>/test/", views.test_connection, name="test-connection"),
+    path("integrations/slack/channels/", channel_views.channels, name="slack-channels"),
+    path("integrations/slack/channels/<int:pk>/", channel_views.channel, name="slack-channel"),
     path("integrations/slack/manifest/", manifest.page, name="slack-manifest"),
     path("integrations/<slug:source>/sync/", views.sync_now, name="sync-now"),
     path("requests/<int:number>/jira/", request_views.create, name="request-issue"),

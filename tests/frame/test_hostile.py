@@ -40,6 +40,7 @@ PAGES = {
     "/integrations/out/": ["view", "source", "page"],
     "/integrations/in/": ["view", "source", "page"],
     "/integrations/links/": ["state", "q", "page", "format"],
+    "/integrations/slack/channels/": ["q"],
 }
 PATHS = [
     "/requests/{}/", "/requests/REQ-{}/", "/requests/1/forms/{}/", "/work/{}/", "/people/{}/",

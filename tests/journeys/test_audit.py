@@ -79,6 +79,7 @@ PAGES = {
         "/routing/new/",
         "/requests/import/",
         "/integrations/slack/manifest/",
+        "/integrations/slack/channels/",
         "/integrations/out/",
         "/integrations/in/",
         "/integrations/links/",
