@@ -163,7 +163,7 @@ def _dispute(link: ItemLink, item: Request, standing: Standing, why: str) -> str
         link=link, field=SharedField.STATUS
     )
     if not is_new and row.state == FieldState.State.CONFLICT and row.there == standing.status_name:
-        return "A person is asked"
+        return ""  # one is asked already
     decided_by = item.decision.decided_by.name if item.decision is not None else ""
     row.state, row.message = FieldState.State.CONFLICT, why
     row.here, row.there = item.state[0], standing.status_name

@@ -319,6 +319,12 @@ def _suggested(
         if entity["origin_system"].lower() == "jira":
             give(entity, by_key.get(entity["origin_record"]), "It says it was made from the issue.")
     for entity in free:
+        asked = set(known.by_entity.get(entity["upstream_id"], ()))
+        for issue_id, made in known.by_issue.items() if asked else ():
+            issue = known.issues.get(issue_id)
+            if asked & set(made) and issue_id not in taken and issue and not issue["deleted_at"]:
+                give(entity, issue, "Both stand for the same request.")
+    for entity in free:
         pk = entity["upstream_id"]
         give(entity, by_label.get(pk) or by_label.get(f"pb-{pk}"), "The issue carries its label.")
     for entity in free:

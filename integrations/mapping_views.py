@@ -13,6 +13,13 @@ from integrations.models import FieldRule, Source, StatusRule
 from producthub.lib.htmx import see_other
 from producthub.lib.tags import count_of
 
+# Short, for a list to choose from; what they mean in full stands below it.
+EFFECTS = [
+    (StatusRule.Effect.NOTHING, "Only shown"),
+    (StatusRule.Effect.BEGUN, "Work has begun"),
+    (StatusRule.Effect.SHIPPED, "Delivered"),
+    (StatusRule.Effect.DROPPED, "Given up there"),
+]
 UNMAPPED = "What is not placed yet is for Product Ops."
 FIELD = "effect:"
 OWNER = "owner:"
@@ -75,14 +82,18 @@ def mapping(request: SignedInRequest) -> HttpResponse:
         "source": source,
         "tabs": [(one, len(coming_back.unmapped(one))) for one in sources],
         "rows": [(row, chosen[row.key]) for row in rows],
-        "effects": StatusRule.Effect.choices,
-        "default": "Delivered when Jira says done" if source == Source.JIRA else "Only shown",
+        "effects": EFFECTS,
+        "default": "delivered when done" if source == Source.JIRA else "only shown",
         "trials": trials,
         "would_change": sum(one.is_changed for one in trials or ()),
         "field": FIELD,
         "wanted": data.get("status", ""),
         "fields": [(row, owners[row.field]) for row in rules.field_rows(source)],
-        "owners": FieldRule.Owner.choices,
+        "owners": [
+            (FieldRule.Owner.HUB, "The hub"),
+            (FieldRule.Owner.UPSTREAM, source.label),
+            (FieldRule.Owner.ASK, "Whoever changed it last"),
+        ],
         "owner": OWNER,
         "field_trials": field_trials,
     }

@@ -154,8 +154,8 @@ def _person(source: Source, name: str, mail: str, number: int) -> Row:
     else:
         query = urlencode({"q": name})
         url, action = f"{reverse('admin:accounts_user_changelist')}?{query}", "Find the person"
-    detail = mail if name else ""
-    return Row(source, name or mail, detail or "No mail address is shown", number, url, action)
+    detail = (mail or f"{source.label} shows no mail address") if name else ""
+    return Row(source, name or mail, detail, number, url, action)
 
 
 def _field_rows() -> list[Row]:

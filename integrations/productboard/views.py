@@ -39,7 +39,10 @@ def request_note(request: SignedInRequest, number: int) -> HttpResponse:
 def request_feature(request: SignedInRequest, number: int) -> HttpResponse:
     """Choose the feature that stands for a request."""
     require(is_pm(request.user), "Features of requests are for product managers.")
-    item = get_object_or_404(Request.objects.visible_to(request.user), number=number)
+    found = Request.objects.visible_to(request.user).select_related(
+        "requester", "customer", "decision"
+    )
+    item = get_object_or_404(found.defer("search_vector"), number=number)
     data = request.POST if request.method == "POST" else request.GET
     words = " ".join(data.get("q", "").replace("\x00", "").split())[:120]
     trouble = ""

@@ -137,3 +137,16 @@ def test_it_asks_as_often_for_200_rows_as_for_one(by_pm, issues, django_assert_m
     by_pm.get("/integrations/links/")
     with django_assert_max_num_queries(14):
         by_pm.get("/integrations/links/")
+
+
+def test_what_stands_for_the_same_request_is_suggested(by_pm, issues, ada):
+    entity(1, "Bulk export")
+    item = make_request(ada)
+    for source, kind, upstream_id in (
+        ("productboard", "feature", "e-1"), ("jira", "issue", issues[0].upstream_id),
+    ):  # fmt: skip
+        ItemLink.objects.create(
+            source=source, kind=kind, upstream_id=upstream_id,
+            subject_type="intake.request", subject_id=item.pk,
+        )  # fmt: skip
+    assert shown(by_pm) == [("suggested", "Bulk export", issues[0].key, [item.reference])]

@@ -62,10 +62,10 @@ def test_the_direction_follows_the_rule(jira, triaged, pm, sync, run_on_commit, 
     assert found["Title"].direction == "both ways"
     assert found["Status"].rule.startswith("Nothing")
     page = signed_in(pm).get(triaged.get_absolute_url()).content.decode()
-    assert "Where this comes from" in page and "both ways" in page
+    assert f"Where {item.key} comes from" in page and "Both ways" in page
 
 
-@pytest.mark.parametrize(("owner", "direction"), [("", "Productboard → hub"), ("hub", "hub → Pro")])
+@pytest.mark.parametrize(("owner", "direction"), [("", "Productboard → hub"), ("hub", "Hub → Pro")])
 def test_a_feature_says_it_on_its_request(
     settings, monkeypatch, triaged, pm, opsadmin, signed_in, owner, direction
 ):
