@@ -42,6 +42,13 @@ class ChannelForm(HubForm):
         help_text="Older ones are deleted every night; a thread goes with its first message.",
         error_messages={"required": "Enter a number of days", "invalid": "Enter a number of days"},
     )
+    digest_at = forms.TimeField(
+        label="Daily digest at",
+        required=False,
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        help_text="What was asked, decided and delivered, once each working day. Empty for none.",
+        error_messages={"invalid": "Enter a time like 09:00"},
+    )
 
 
 class LinkForm(HubForm):

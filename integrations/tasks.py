@@ -8,7 +8,7 @@ from celery import shared_task
 from integrations import deliveries, inbox, runs
 from integrations.errors import AlreadyRunning, NotConfigured, UpstreamError
 from integrations.models import Source, SyncError, SyncRun
-from integrations.slack import reading
+from integrations.slack import digest, reading
 from integrations.sources import connector
 
 # A long first sync works in parts, each well under the broker's visibility time-out.
@@ -78,6 +78,12 @@ sync_mail = SYNC_TASKS[Source.MAIL]
 def forget_old_messages() -> None:
     """Delete what is older than its channel in Slack keeps."""
     reading.forget_old()
+
+
+@shared_task
+def send_slack_digests() -> None:
+    """Today's digest of each channel whose time has come."""
+    digest.plan_due()
 
 
 @shared_task(acks_late=True)

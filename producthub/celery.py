@@ -48,6 +48,13 @@ SCHEDULES: dict[str, tuple[str, int, str]] = {
         600,
         "Reads who is in Slack and what is new in picked channels, and once a day compares all.",
     ),
+    # Every 5 minutes: post the daily digests of channels whose time has come.
+    "Send digests to Slack": (
+        "integrations.tasks.send_slack_digests",
+        300,
+        "Posts what was asked, decided and delivered, once each working day, where Product Ops"
+        " wants it.",
+    ),
     # Every day: forget messages that are older than their channel keeps.
     "Forget old messages": (
         "integrations.tasks.forget_old_messages",

@@ -39,12 +39,16 @@ def channel(request: SignedInRequest, pk: int) -> HttpResponse:
     """What is done with one channel."""
     require(is_product_ops(request.user), picking.OPS_ONLY)
     found = get_object_or_404(SlackChannel, pk=pk)
-    held = {"is_picked": found.is_picked, "keep_days": found.keep_days}
+    held = {name: getattr(found, name) for name in ChannelForm.base_fields}
     form = ChannelForm(request.POST or None, initial=held)
     if request.method == "POST" and form.is_valid():
-        deleted = picking.set_channel(channel=found, actor=request.user, **form.cleaned_data)
-        messages.success(request, _said(found, form.cleaned_data["is_picked"], deleted))
-        return see_other("integrations:slack-channels")
+        try:
+            deleted = picking.set_channel(channel=found, actor=request.user, **form.cleaned_data)
+        except picking.HasStrangers as error:
+            form.add_error("digest_at", str(error))
+        else:
+            messages.success(request, _said(found, form.cleaned_data["is_picked"], deleted))
+            return see_other("integrations:slack-channels")
     context = {"channel": found, "form": form, "count": found.messages.count()}
     status = 422 if form.errors else 200
     return render(request, "integrations/slack_channel.html", context, status=status)

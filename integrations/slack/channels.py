@@ -1,7 +1,7 @@
 """Which channels are read, for how long their messages stay, and who may read them here."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -79,11 +79,12 @@ class ChannelRow:
 
 
 def channel_rows(words: str = "") -> tuple[list[ChannelRow], list[SlackChannel], int]:
-    """Picked channels with their figures; others by name, at most SHOWN; how many others."""
-    picked = SlackChannel.objects.filter(is_picked=True).annotate(kept=Count("messages"))
+    """Channels in use with their figures; others by name, at most SHOWN; how many others."""
+    is_used = Q(is_picked=True) | Q(digest_at__isnull=False)
+    picked = SlackChannel.objects.filter(is_used).annotate(kept=Count("messages"))
     active = active_people()
     rows = [ChannelRow(one, one.kept, active.get(one.channel_id, 0)) for one in picked]
-    others = SlackChannel.objects.filter(is_picked=False, gone_at__isnull=True, is_archived=False)
+    others = SlackChannel.objects.exclude(is_used).filter(gone_at__isnull=True, is_archived=False)
     for word in words.split():
         others = others.filter(name__icontains=word.lstrip("#"))
     return rows, list(others.order_by(F("is_joined").desc(), "name")[:SHOWN]), others.count()
@@ -98,12 +99,23 @@ def active_people(days: int = ACTIVE_DAYS) -> dict[str, int]:
     return {**by_place, "": found.aggregate(people=people)["people"]}
 
 
+class HasStrangers(Exception):
+    """People from outside are in the channel; the text is for the person."""
+
+
 @transaction.atomic
-def set_channel(*, channel: SlackChannel, is_picked: bool, keep_days: int, actor: User) -> int:
-    """Choose whether a channel is read and how long its messages stay.
+def set_channel(
+    *,
+    channel: SlackChannel,
+    is_picked: bool,
+    keep_days: int,
+    actor: User,
+    digest_at: time | None = None,
+) -> int:
+    """Choose whether a channel is read, how long its messages stay, and when it gets a digest.
 
     Returns how many messages were deleted, as those of a channel that is not read any more are.
-    Raises PermissionDenied.
+    Raises PermissionDenied and HasStrangers.
     """
     require(is_product_ops(actor), OPS_ONLY)
     held = SlackChannel.objects.select_for_update().get(pk=channel.pk)
@@ -114,14 +126,21 @@ def set_channel(*, channel: SlackChannel, is_picked: bool, keep_days: int, actor
     elif keep_days > held.keep_days:
         # Older ones are wanted now too.
         held.resume, held.full_at = {}, None
-    if (held.is_picked, held.keep_days) == (is_picked, keep_days):
+    if digest_at is not None and has_strangers(held.channel_id):
+        raise HasStrangers("People from outside are in this channel, so it gets no digest.")
+    if (held.is_picked, held.keep_days, held.digest_at) == (is_picked, keep_days, digest_at):
         return 0
-    held.is_picked, held.keep_days = is_picked, keep_days
-    held.save(update_fields=["is_picked", "keep_days", "resume", "read_at", "full_at"])
+    held.is_picked, held.keep_days, held.digest_at = is_picked, keep_days, digest_at
+    held.save(update_fields=["is_picked", "keep_days", "digest_at", "resume", "read_at", "full_at"])
     record(
         "channel.set",
         held,
         actor=actor,
-        data={"is_picked": is_picked, "keep_days": keep_days, "deleted": deleted},
+        data={
+            "is_picked": is_picked,
+            "keep_days": keep_days,
+            "digest_at": digest_at.isoformat("minutes") if digest_at else "",
+            "deleted": deleted,
+        },
     )
     return deleted

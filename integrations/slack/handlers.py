@@ -17,12 +17,15 @@ from integrations import circuit, inbox
 from integrations.errors import UpstreamError
 from integrations.models import InboundMessage, SlackChannel, SlackMessage, Source, SourceState
 from integrations.slack import home, reading, threads
+from integrations.slack.channels import has_strangers
 from integrations.slack.client import SlackClient
+from integrations.slack.digest import anybody
 from integrations.slack.mapping import moment
 from integrations.slack.messages import plain
 from integrations.slack.people import person_of
 from integrations.slack.sync import own_bot
 from notices.services import Message, notify
+from planning.models import Decision
 
 log = structlog.get_logger(__name__)
 
@@ -169,14 +172,22 @@ def _rows(person: User) -> list[Any]:
 
 @inbox.hears(Source.SLACK, "link_shared")
 def unfold(message: InboundMessage) -> str:
-    """Links to requests, as far as every colleague may see them."""
+    """Links to requests and decisions, as far as every colleague may see them; nothing where
+    others are known to be in the channel."""
     event = _event(message)
     links = event.get("links")
+    if has_strangers(str(event.get("channel", ""))):
+        return ""
     wanted: dict[str, int] = {}
+    decided: dict[str, int] = {}
     for one in links if isinstance(links, list) else ():
         url = one.get("url") if isinstance(one, dict) else None
-        if isinstance(url, str) and (number := home.number_in(url, settings.BASE_URL)):
+        if not isinstance(url, str):
+            continue
+        if number := home.number_in(url, settings.BASE_URL):
             wanted[url] = number
+        elif number := home.number_in(url, settings.BASE_URL, "decisions"):
+            decided[url] = number
     shown = {
         item.number: item
         for item in Request.objects.filter(
@@ -188,6 +199,13 @@ def unfold(message: InboundMessage) -> str:
         url: home.unfolded(shown[number], settings.BASE_URL)
         for url, number in wanted.items()
         if number in shown
+    }
+    read = Decision.objects.visible_to(anybody()).filter(number__in=decided.values())
+    found = {one.number: one for one in read.select_related("decided_by")}
+    unfurls |= {
+        url: home.unfolded_decision(found[number], settings.BASE_URL)
+        for url, number in decided.items()
+        if number in found
     }
     if not unfurls:
         return ""
