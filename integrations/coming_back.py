@@ -17,11 +17,13 @@ from activity.events import on, record
 from activity.models import Event
 from intake.models import Request, Status
 from intake.services import RequestError, begin_request, ship_request
-from integrations.models import FieldState, ItemLink, SharedField, Source, StatusRule
+from integrations import deliveries
+from integrations.models import Delivery, FieldState, ItemLink, SharedField, Source, StatusRule
 from integrations.shared_fields import choose_with
 from planning.models import DecisionLink, Outcome
 
 REQUEST = "intake.request"
+ACTION = "set_status"
 Effect = StatusRule.Effect
 
 
@@ -61,6 +63,23 @@ _followers: dict[Source, Follower] = {}
 def register(follower: Follower) -> None:
     """Follow the links of a source. Call when the app is ready."""
     _followers[follower.source] = follower
+
+
+@dataclass(frozen=True)
+class Mover:
+    """How things of a source are moved: `read` reads one again, `write` sets its status."""
+
+    read: Callable[[str], None]
+    write: Callable[[str, str], None]
+
+
+_movers: dict[Source, Mover] = {}
+
+
+def move_with(source: Source, mover: Mover) -> None:
+    """Let a person have things of a source moved into another status."""
+    _movers[source] = mover
+    deliveries.delivers(source, ACTION)(send_status)
 
 
 def follower(source: Source) -> Follower:
@@ -181,10 +200,25 @@ def _end_dispute(link: ItemLink) -> None:
     ).update(state=FieldState.State.SETTLED, changed_at=timezone.now())
 
 
+def counterpart(source: Source, item: Request) -> StatusRule | None:
+    """The status there that says what was decided here, where exactly one does."""
+    if source not in _movers:
+        return None
+    if item.status == Status.SHIPPED:
+        effect = Effect.SHIPPED
+    elif item.status == Status.DECIDED and item.outcome != Outcome.DO:
+        effect = Effect.DROPPED
+    else:
+        return None
+    rules = list(StatusRule.objects.filter(source=source, effect=effect)[:2])
+    return rules[0] if len(rules) == 1 else None
+
+
 def keep_status(row: FieldState, link: ItemLink, item: Request, side: str, actor: User) -> None:
-    """A person lets the hub's state stand: this arrival there changes nothing here. Raises
-    RequestError for the other side: a decision is changed on its own page, with a reason."""
-    if side != "here":
+    """A person lets the hub's state stand: this arrival there changes nothing here. "send" also
+    moves the thing there into the status that says so. Raises RequestError for the other side:
+    a decision is changed on its own page, with a reason."""
+    if side not in ("here", "send"):
         raise RequestError("Change the decision on its own page: it needs a reason.")
     how = _followers[Source(link.source)]
     standing = _standing(how, link)
@@ -192,6 +226,43 @@ def keep_status(row: FieldState, link: ItemLink, item: Request, side: str, actor
         link.data = {**link.data, "done": effect_of(how, standing)}
         link.save(update_fields=["data"])
     row.state, row.message = FieldState.State.SETTLED, ""
+    if side == "here" or standing is None:
+        return
+    rule = counterpart(how.source, item.root or item)
+    if rule is None:
+        raise RequestError("No one status there says so. Set its rule first.")
+    row.sends += 1
+    deliveries.plan(
+        source=how.source,
+        action=ACTION,
+        key=f"{link.source}:status:{row.pk}:{row.sends}",
+        lane=f"{link.source}:status:{row.pk}",
+        payload={"link": link.pk, "from": standing.status_key, "to": rule.status_key},
+        subject_type=REQUEST,
+        subject_id=item.pk,
+        subject_label=f"{item.reference}: {rule.name}",
+    )
+
+
+def send_status(delivery: Delivery) -> deliveries.Result:
+    """Move one thing into a status, unless it has moved by itself since that was chosen."""
+    link = ItemLink.objects.filter(pk=delivery.payload["link"]).first()
+    if link is None:
+        return {"left": "It is not linked any more."}
+    how = _followers[Source(link.source)]
+    mover = _movers[how.source]
+    mover.read(link.upstream_id)
+    standing = _standing(how, link)
+    if standing is None or standing.is_gone:
+        return {"left": "It is gone there."}
+    if standing.status_key == delivery.payload["to"]:
+        return {"found": True}
+    if standing.status_key != delivery.payload["from"]:
+        return {"left": "It was moved there in the meantime."}
+    mover.write(link.upstream_id, delivery.payload["to"])
+    mover.read(link.upstream_id)
+    follow(how.source)
+    return {"status": delivery.payload["to"]}
 
 
 def _are_all_done(follower: Follower, link: ItemLink) -> bool:

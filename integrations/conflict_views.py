@@ -10,8 +10,8 @@ from accounts.http import SignedInRequest
 from accounts.permissions import is_pm, is_product_ops, require
 from intake.models import Request
 from intake.services import RequestError
-from integrations import shared_fields
-from integrations.models import FieldState, SharedField
+from integrations import coming_back, shared_fields
+from integrations.models import FieldState, SharedField, Source
 from producthub.lib.htmx import see_other
 
 PMS_ONLY = "Conflicts are for product managers and Product Ops."
@@ -24,6 +24,15 @@ def conflicts(request: SignedInRequest) -> HttpResponse:
     rows = shared_fields.conflicts(request.user)
     pairs = [(row.field, value) for row in rows for value in (row.here, row.there)]
     people = shared_fields.people_in(pairs)
+    # Few, and each costs one query: only of requests whose status is in dispute.
+    counterparts = {
+        (row.link.source, row.item.pk): coming_back.counterpart(  # type: ignore[attr-defined]
+            Source(row.link.source),
+            row.item,  # type: ignore[attr-defined]
+        )
+        for row in rows
+        if row.field == SharedField.STATUS
+    }
     context = {
         "rows": [
             {
@@ -32,6 +41,7 @@ def conflicts(request: SignedInRequest) -> HttpResponse:
                 "here": shared_fields.shown(row.field, row.here, people),
                 "there": shared_fields.shown(row.field, row.there, people),
                 "is_status": row.field == SharedField.STATUS,
+                "counterpart": counterparts.get((row.link.source, row.item.pk)),  # type: ignore[attr-defined]
             }
             for row in rows
         ],
@@ -47,7 +57,8 @@ def settle(request: SignedInRequest, pk: int) -> HttpResponse:
     seen = Request.objects.visible_to(request.user).values("pk")
     rows = FieldState.objects.select_related("link").filter(link__subject_id__in=seen)
     row = get_object_or_404(rows, pk=pk)
-    side = "there" if request.POST.get("side") == "there" else "here"
+    side = request.POST.get("side", "")
+    side = side if side in ("there", "send") else "here"
     try:
         shared_fields.settle(row=row, side=side, actor=request.user)
     except (shared_fields.AlreadySettled, RequestError) as why:
@@ -56,6 +67,7 @@ def settle(request: SignedInRequest, pk: int) -> HttpResponse:
         where = row.link.get_source_display()
         said = {
             ("status", "here"): "It stays as it is here.",
+            ("status", "send"): f"It stays as it is here, and is moved in {where}.",
             ("", "here"): f"The hub’s value goes to {where}.",
             ("", "there"): f"{where}’s value stands here now.",
         }

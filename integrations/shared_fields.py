@@ -372,7 +372,8 @@ def conflicts(reader: User) -> list[FieldState]:
 
 @transaction.atomic
 def settle(*, row: FieldState, side: str, actor: User) -> FieldState:
-    """Let one side's value stand on both: "here" sends the hub's, "there" takes the other.
+    """Let one side's value stand on both: "here" sends the hub's, "there" takes the other. Of a
+    status "here" only stays, and "send" also moves the thing there.
 
     Raises AlreadySettled, RequestError where the hub cannot have the value, PermissionDenied.
     """

@@ -1,8 +1,9 @@
-"""Fields of an issue that a request has too: its title. Its assignee builds it and its status has
-a workflow; neither is the request's owner or decision."""
+"""Fields of an issue that a request has too: its title. Its assignee is who builds it, not the
+request's owner; its status is moved only when a person chose so, by its workflow."""
 
 from collections.abc import Collection
 
+from integrations.coming_back import Mover, move_with
 from integrations.jira import writes
 from integrations.jira.session import jira_client
 from integrations.jira.sync import read_issues
@@ -36,6 +37,11 @@ def _write(upstream_id: str, field: str, value: str) -> None:
         writes.update_issue(client, upstream_id, {"summary": value})
 
 
+def _move(upstream_id: str, status_id: str) -> None:
+    with jira_client() as client:
+        writes.move_issue(client, upstream_id, status_id)
+
+
 def _read(upstream_id: str) -> None:
     read_issues([upstream_id])
 
@@ -51,3 +57,4 @@ register(
         write=_write,
     )
 )
+move_with(Source.JIRA, Mover(_read, _move))

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from integrations import limiter
-from integrations.errors import NotFound, RetryableUpstreamError
+from integrations.errors import NotFound, RetryableUpstreamError, UpstreamError
 from integrations.jira.client import JiraClient, quoted
 
 PER_SECOND = 10.0
@@ -33,6 +33,22 @@ def update_issue(client: JiraClient, issue_id: str, fields: dict[str, Any]) -> N
     https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-put
     """
     _send(client, "PUT", f"issue/{quote(issue_id, safe='')}", {"fields": fields})
+
+
+def move_issue(client: JiraClient, issue_id: str, status_id: str) -> None:
+    """Move an issue into a status by a transition of its workflow; which ones there are depends
+    on where it stands. Raises UpstreamError where none leads there.
+
+    https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-transitions-post
+    """
+    path = f"issue/{quote(issue_id, safe='')}/transitions"
+    reply = _send(client, "GET", path)
+    ways = reply.get("transitions") if isinstance(reply, dict) else None
+    for way in ways if isinstance(ways, list) else ():
+        if isinstance(way, dict) and str((way.get("to") or {}).get("id")) == status_id:
+            _send(client, "POST", path, {"transition": {"id": str(way.get("id"))}})
+            return
+    raise UpstreamError("Jira’s workflow has no way from where the issue stands to that status.")
 
 
 def issues_with_label(client: JiraClient, label: str) -> list[dict[str, str]]:

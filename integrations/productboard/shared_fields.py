@@ -7,6 +7,7 @@ from django.db.models.functions import Lower
 
 from accounts.models import User
 from integrations import circuit
+from integrations.coming_back import Mover, move_with
 from integrations.errors import CredentialsRefused, UpstreamError
 from integrations.models import SharedField, Source
 from integrations.productboard.coming_back import FEATURE
@@ -60,6 +61,11 @@ def _write(upstream_id: str, field: str, value: str) -> None:
         reader.client.update_entity(upstream_id, fields)
 
 
+def _move(upstream_id: str, status: str) -> None:
+    with _reader() as reader:
+        reader.client.update_entity(upstream_id, {"status": {"name": status}})
+
+
 def _read(upstream_id: str) -> None:
     with _reader() as reader:
         reader.read_again(upstream_id)
@@ -88,3 +94,4 @@ register(
         write=_write,
     )
 )
+move_with(PB, Mover(_read, _move))

@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.fakes.jira import PROJECTS, FakeIssue, FakeJira
+from tests.fakes.jira import PROJECTS, STATUSES, FakeIssue, FakeJira
 
 TYPES = [
     {"id": "10100", "name": "Story", "subtask": False},
@@ -64,6 +64,16 @@ class WritableJira(FakeJira):
             return 200, json.dumps({"fields": fields, "total": len(fields)}).encode()
         if match := re.fullmatch(r"issue/(\d+)/remotelink", name):
             return self._remote_link(method, match[1], query, body)
+        if match := re.fullmatch(r"issue/(\d+)/transitions", name):
+            held = next((issue for issue in self.issues if issue.id == match[1]), None)
+            if held is None:
+                return 404, b'{"errorMessages":["Issue does not exist."]}'
+            ways = {str(10 * n + 1): n for n in range(len(STATUSES)) if n != held.status}
+            if method == "POST":
+                held.move(ways[body["transition"]["id"]])
+                return 204, b""
+            found = [{"id": way, "to": {"id": STATUSES[n][0]}} for way, n in ways.items()]
+            return 200, json.dumps({"transitions": found}).encode()
         if method == "PUT" and (match := re.fullmatch(r"issue/(\d+)", name)):
             held = next((issue for issue in self.issues if issue.id == match[1]), None)
             if held is None:

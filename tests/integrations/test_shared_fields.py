@@ -10,7 +10,7 @@ from django.utils import timezone
 from activity.models import Event
 from intake import services as intake
 from intake.models import Request
-from integrations import deliveries, inbox, shared_fields
+from integrations import deliveries, inbox, rules, shared_fields
 from integrations.agreement import Step, step
 from integrations.jira import outgoing
 from integrations.models import Delivery, FieldRule, FieldState
@@ -412,8 +412,6 @@ def test_product_ops_tries_and_saves_who_owns_a_field(board, linked, opsadmin, s
 
 @pytest.fixture
 def status_rule(opsadmin, run_on_commit):
-    from integrations import rules
-
     def rule(name, effect):
         with run_on_commit():
             rules.save_status_rules(
@@ -460,3 +458,61 @@ def test_what_is_given_up_there_asks_whoever_decided_to_do_it(
     board.entity(100).change(status={"id": "1", "name": "Planned"})
     sync.sync_productboard(trigger="command", sleep=lambda seconds: None)
     assert FieldState.objects.get().state == FIELD.SETTLED
+
+
+def test_a_decision_that_stands_may_be_carried_there(
+    board, linked, pm, status_rule, run_on_commit, signed_in, send
+):
+    status_rule("In progress", "begun")
+    status_rule("Parked", "dropped")
+    with run_on_commit():
+        intake.decide_request(item=linked, actor=pm, outcome="no", reason="Too dear.")
+    row = FieldState.objects.get(field="status")
+    browser = signed_in(pm)
+    page = browser.get("/integrations/links/conflicts/").content.decode()
+    assert "Keep it, and set “Parked” in Productboard" in page
+    browser.post(f"/integrations/links/conflicts/{row.pk}/", {"side": "send"})
+    send()
+    assert board.entity(100).fields["status"] == {"name": "Parked"}
+    for _ in range(3):
+        sync.sync_productboard(trigger="command", sleep=lambda seconds: None, full=True)
+        send()
+    assert writes(board) == [{"status": {"name": "Parked"}}]
+    assert FieldState.objects.get(field="status").state == FIELD.SETTLED
+    assert linked.reference and Event.objects.filter(kind="request.settled").count() == 1
+
+
+def test_what_moved_by_itself_meanwhile_is_left_alone(
+    board, linked, pm, status_rule, run_on_commit, send
+):
+    status_rule("In progress", "begun")
+    status_rule("Parked", "dropped")
+    with run_on_commit():
+        intake.decide_request(item=linked, actor=pm, outcome="no", reason="Too dear.")
+    shared_fields.settle(row=FieldState.objects.get(field="status"), side="send", actor=pm)
+    board.entity(100).change(status={"id": "1", "name": "Planned"})
+    send()
+    assert writes(board) == []
+    assert "meantime" in Delivery.objects.get(action="set_status").result["left"]
+
+
+def test_an_issue_is_moved_by_its_workflow(jira, triaged, pm, opsadmin, run_on_commit, send, sync):
+    issue = jira.issues[0]
+    issue.move(1)
+    with run_on_commit():
+        sync()
+        outgoing.link_issue(item=triaged, actor=pm, issue_id=issue.id, key=issue.key)
+        rules.save_status_rules(
+            source="jira", effects={"10001": "begun", "10003": "dropped"}, names={},
+            actor=opsadmin,
+        )  # fmt: skip
+        intake.decide_request(item=triaged, actor=pm, outcome="no", reason="Too dear.")
+    row = FieldState.objects.get(field="status")
+    with run_on_commit():
+        shared_fields.settle(row=row, side="send", actor=pm)
+    send()
+    send()
+    assert issue.status == 3
+    posts = [call for call in jira.requests if call[0] == "POST" and "transitions" in call[1]]
+    assert len(posts) == 1
+    assert FieldState.objects.get(field="status").state == FIELD.SETTLED
