@@ -26,6 +26,7 @@ from integrations.errors import (
     UpstreamError,
 )
 from integrations.models import Delivery, Source
+from integrations.sources import connector
 
 log = structlog.get_logger(__name__)
 
@@ -121,6 +122,7 @@ def deliver(delivery_id: int) -> bool:
     if delivery is None:
         return False
     source = Source(delivery.source)
+    connector(source)  # its folder is loaded, and has registered what it does
     handler = _handlers.get((delivery.source, delivery.action))
     try:
         if handler is None:

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from integrations.errors import RateLimited, RetryableUpstreamError, UpstreamError
 from integrations.models import InboundMessage, Source
+from integrations.sources import connector
 
 log = structlog.get_logger(__name__)
 
@@ -135,6 +136,7 @@ def forget_old() -> int:
 
 
 def _handler(message: InboundMessage) -> Handler | None:
+    connector(message.source)  # its folder is loaded, and has registered what it hears
     found = [
         pair
         for pair in _handlers.get(Source(message.source), [])
