@@ -357,6 +357,12 @@ def conflict_count(reader: User) -> int:
     return FieldState.objects.filter(state=State.CONFLICT, link__subject_id__in=seen).count()
 
 
+def disputed_links(links: Collection[ItemLink]) -> set[int]:
+    """Ids of those of these links that wait for a person. One query."""
+    rows = FieldState.objects.filter(link__in=links, state=State.CONFLICT)
+    return set(rows.values_list("link_id", flat=True))
+
+
 def conflicts(reader: User) -> list[FieldState]:
     """What waits for a person, latest first, of requests that the reader may see."""
     rows = FieldState.objects.filter(state=State.CONFLICT).select_related("link")

@@ -11,6 +11,7 @@ from accounts.permissions import is_pm
 from intake import elsewhere, questions
 from intake.asking import answers_of
 from intake.models import FieldType, Request
+from integrations import shared_fields
 from integrations.jira import document, outgoing, writes
 from integrations.jira.config import fingerprint, jira_config
 from integrations.jira.outgoing_fields import Answer, Filled, fill
@@ -67,11 +68,19 @@ def panel(item: Request, reader: User) -> elsewhere.Panel | None:
             .exclude(state__in=[Delivery.State.DONE, Delivery.State.SKIPPED])
             .first()
         )
+    disputed: set[int] = set()
     if issues and is_pm(reader):
+        disputed = shared_fields.disputed_links(links)
         for one in issues[:MAX_ORIGINS]:
             one.origin = work_origin(one.work) if one.work is not None else None
     rows = [{"issue": one, "tag": tag_html(*one.state)} for one in issues]
-    data = {"rows": rows, "under_way": under_way, "for_pm": for_pm, "is_on": is_on}
+    data = {
+        "rows": rows,
+        "under_way": under_way,
+        "for_pm": for_pm,
+        "is_on": is_on,
+        "disputed": disputed,
+    }
     return elsewhere.Panel("integrations/_request_issues.html", data)
 
 

@@ -6,7 +6,7 @@ from accounts.models import User
 from accounts.permissions import is_pm
 from intake import elsewhere
 from intake.models import Request
-from integrations import origins
+from integrations import origins, shared_fields
 from integrations.models import Delivery, ItemLink, Source
 from integrations.productboard import features, notes
 from integrations.productboard.config import productboard_config
@@ -34,7 +34,7 @@ class Feature:
         if self.entity.is_archived:
             return tag_html("Archived", "warn", "alert")
         return tag_html(
-            self.entity.status[:60] or "No status", "info" if self.entity.status else ""
+            self.entity.status[:40] or "No status", "info" if self.entity.status else ""
         )
 
 
@@ -54,12 +54,15 @@ def panel(item: Request, reader: User) -> elsewhere.Panel | None:
         )
         by_id = {entity.upstream_id: entity for entity in entities}
     rows = [Feature(link, by_id.get(link.upstream_id)) for link in links]
+    disputed = set()
     if rows and is_pm(reader):
+        disputed = shared_fields.disputed_links(links)
         rules = origins.field_rules(Source.PRODUCTBOARD)
         for row in rows[:MAX_ORIGINS]:
             row.origin = origins.entity_origin(row.entity, rules) if row.entity else None
     data = {
         "rows": rows,
+        "disputed": disputed,
         "sent": sent,
         "for_pm": for_pm,
         "may_link": for_pm and not item.is_merged,

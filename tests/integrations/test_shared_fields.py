@@ -373,6 +373,10 @@ def test_the_page_shows_both_sides_and_a_pm_chooses(
     assert "One field differs" in browser.get("/integrations/links/").content.decode()
     page = browser.get(address).content.decode()
     assert "Theirs" in page and "Ours &lt;b&gt;" in page and pm.name in page
+    assert "Choose what stands" in browser.get(linked.get_absolute_url()).content.decode()
+    assert (
+        "Choose what stands" not in signed_in(ada).get(linked.get_absolute_url()).content.decode()
+    )
     row = FieldState.objects.get()
     assert signed_in(ada).get(address).status_code == 403
     assert signed_in(ada).post(f"{address}{row.pk}/", {"side": "here"}).status_code == 403
