@@ -98,6 +98,11 @@ def render(text: str, *, namespace: str = "h") -> Rendered:
     tokens = _parser.parse(text)
     headings = _name_headings(tokens, namespace)
     raw = _parser.renderer.render(list(_dressed(tokens, namespace)), _parser.options, {})
+    return Rendered(sanitise(raw), headings)
+
+
+def sanitise(raw: str) -> SafeString:
+    """Let through what a text of ours may hold, and nothing else; marks become icons."""
     clean = nh3.clean(
         raw,
         tags=_TAGS,
@@ -110,7 +115,7 @@ def render(text: str, *, namespace: str = "h") -> Rendered:
         url_schemes=_SCHEMES,
         link_rel="noopener nofollow",
     )
-    return Rendered(mark_safe(_MARK.sub(_icon, clean)), headings)
+    return mark_safe(_MARK.sub(_icon, clean))
 
 
 def to_text(text: str) -> str:
