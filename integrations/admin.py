@@ -1,6 +1,10 @@
 """Runs, errors and payloads in admin: to read, never to write."""
 
+from typing import Any
+
+from django import forms
 from django.contrib import admin
+from django.http import HttpRequest
 
 from activity.admin import ReadOnlyAdmin
 from integrations.models import (
@@ -9,6 +13,7 @@ from integrations.models import (
     InboundMessage,
     ItemLink,
     JiraConnection,
+    JiraFieldRole,
     MemberDay,
     RawRecord,
     SlackChannel,
@@ -128,3 +133,34 @@ class SlackChannelAdmin(ReadOnlyAdmin):
     list_display = ["name", "is_picked", "is_private", "is_joined", "keep_days", "read_at"]
     list_filter = ["is_picked", "is_private", "is_joined"]
     search_fields = ["name", "=channel_id"]
+
+
+class JiraFieldForm(forms.ModelForm):
+    """One of the fields that the site has; none of them lets the hub choose."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [("", "Let the hub choose"), *self.instance.choices()]
+        gone = self.instance.field_id
+        if gone and gone not in dict(choices):
+            choices.append((gone, f"{gone}, which Jira no longer has"))
+        field = self.fields["field_id"]
+        self.fields["field_id"] = forms.ChoiceField(
+            label=field.label, help_text=field.help_text, choices=choices, required=False
+        )
+
+
+@admin.register(JiraFieldRole)
+class JiraFieldRoleAdmin(admin.ModelAdmin):
+    """Which fields hold sprints, points and epics. The next sync reads all issues with them."""
+
+    form = JiraFieldForm
+    list_display = ["role", "field_id", "used", "is_unclear"]
+    fields = ["role", "field_id", "used"]
+    readonly_fields = ["role", "used"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False

@@ -12,6 +12,7 @@ from activity.events import Fact, hand_out_after_commit, handler_names, record_m
 from activity.models import EventDispatch
 from planning import work_sql
 from planning.models import Category, WorkItem, WorkProject, WorkStatus
+from planning.tracker import Related, write_related
 
 LABEL_SEPARATOR = "\x1f"
 RECOMPUTE_BATCH = 5000
@@ -20,7 +21,8 @@ RECOMPUTE_BATCH = 5000
 class WorkItemRow(NamedTuple):
     """One work item as its tracker has it. Times are ISO 8601 with offset; no NUL in any text.
 
-    `labels` is one text, joined by LABEL_SEPARATOR: copying lists to PostgreSQL is slow.
+    `labels`, `sprint_ids` and `version_ids` are one text each, joined by LABEL_SEPARATOR: copying
+    lists to PostgreSQL is slow.
     """
 
     upstream_id: str
@@ -42,6 +44,9 @@ class WorkItemRow(NamedTuple):
     created: str
     updated: str
     resolved: str | None
+    story_points: float | None = None
+    sprint_ids: str = ""
+    version_ids: str = ""
 
 
 # One change of status: upstream id of the item, history id, position, ISO time, from id, from
@@ -66,18 +71,22 @@ def upsert_work_items(
     items: Collection[WorkItemRow],
     moves: Iterable[Move],
     complete: Collection[str],
+    related: Related | None = None,
+    read_links: bool = False,
     at: datetime | None = None,
 ) -> Upserted:
     """Write a page of items and their status changes; safe to repeat.
 
     An item older than the one stored is dropped. `complete` holds the upstream ids whose whole
-    history has been read. Events are written for items first seen, finished and reopened. Each
-    upstream id may stand in `items` once. Raises django.db.DataError when PostgreSQL refuses a
-    value; nothing is written then.
+    history has been read. `related` is what stands around the items, None where that was not read;
+    with `read_links`, links elsewhere of what is written are due to be read. Events are written for
+    items first seen, finished and reopened. Each upstream id may stand in `items` once. Raises
+    django.db.DataError when PostgreSQL refuses a value; nothing is written then.
     """
     params: dict[str, Any] = {
         "source": source,
         "site_url": site_url.rstrip("/"),
+        "read_links": read_links,
         "at": at or timezone.now(),
     }
     with connection.wrap_database_errors, connection.cursor() as cursor:
@@ -97,6 +106,8 @@ def upsert_work_items(
         cursor.execute(work_sql.TOUCH_STAGED, params)
         cursor.execute(work_sql.ADD_TRANSITIONS, params)
         added = cursor.rowcount
+        if related is not None and items:
+            write_related(cursor, related)
         _announce([(pk, "work_item.created") for pk in event_ids] + _recompute_touched(cursor))
     return Upserted(created=created, updated=updated, transitions=added)
 

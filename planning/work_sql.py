@@ -14,13 +14,16 @@ CREATE TEMP TABLE IF NOT EXISTS stage_item (
     assignee_name text, assignee_account_id text, assignee_email text,
     parent_key text, priority text, labels text,
     upstream_created_at timestamptz, upstream_updated_at timestamptz, resolved_at timestamptz,
+    story_points double precision, sprint_ids text, version_ids text,
     is_history_complete boolean
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS stage_move (
     upstream_id text, history_id text, position smallint, occurred_at timestamptz,
     from_status_id text, from_name text, to_status_id text, to_name text, author_name text
 ) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE IF NOT EXISTS stage_touched (id bigint, upstream_id text) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS stage_touched (
+    id bigint, upstream_id text, source text, is_current boolean
+) ON COMMIT DELETE ROWS;
 TRUNCATE stage_item, stage_move, stage_touched;
 """
 
@@ -75,7 +78,7 @@ ON CONFLICT DO NOTHING
 
 _OWNED_UPSTREAM = """key, title, type_name, project_key, status_id, status_name, status_category,
     assignee_name, assignee_account_id, parent_key, priority, labels, url, upstream_created_at,
-    resolved_at, is_history_complete"""
+    resolved_at, story_points, sprint_ids, version_ids, is_history_complete"""
 _COMPARED = [name.strip() for name in _OWNED_UPSTREAM.split(",")]
 
 # Older versions are dropped; a version that changes nothing is not written.
@@ -83,7 +86,7 @@ UPSERT = f"""
 WITH written AS (
     INSERT INTO planning_workitem AS w (
         source, upstream_id, upstream_updated_at, synced_at, team_id, assignee_id,
-        {_OWNED_UPSTREAM}
+        are_remote_links_due, {_OWNED_UPSTREAM}
     )
     SELECT %(source)s, s.upstream_id, s.upstream_updated_at, %(at)s,
         (SELECT p.team_id FROM planning_workproject p
@@ -92,11 +95,14 @@ WITH written AS (
         (SELECT u.id FROM accounts_user u
          WHERE s.assignee_email <> '' AND u.email = lower(s.assignee_email)
             AND u.role <> 'guest'),
-        s.key, s.title, s.type_name, s.project_key, s.status_id, s.status_name,
+        %(read_links)s, s.key, s.title, s.type_name, s.project_key, s.status_id, s.status_name,
         s.status_category, s.assignee_name, s.assignee_account_id, s.parent_key, s.priority,
         coalesce(string_to_array(nullif(s.labels, ''), E'\\x1f'), '{{}}'),
         %(site_url)s || '/browse/' || s.key,
-        s.upstream_created_at, s.resolved_at, s.is_history_complete
+        s.upstream_created_at, s.resolved_at, s.story_points,
+        coalesce(string_to_array(nullif(s.sprint_ids, ''), E'\\x1f'), '{{}}'),
+        coalesce(string_to_array(nullif(s.version_ids, ''), E'\\x1f'), '{{}}'),
+        s.is_history_complete
     FROM stage_item s
     ON CONFLICT (source, upstream_id) DO UPDATE SET
         {", ".join(f"{name} = excluded.{name}" for name in _COMPARED)},
@@ -107,6 +113,7 @@ WITH written AS (
         assignee_id = coalesce(excluded.assignee_id, CASE
             WHEN w.assignee_account_id = excluded.assignee_account_id THEN w.assignee_id END),
         team_id = excluded.team_id,
+        are_remote_links_due = w.are_remote_links_due OR excluded.are_remote_links_due,
         upstream_updated_at = excluded.upstream_updated_at,
         synced_at = excluded.synced_at,
         deleted_at = NULL
@@ -136,10 +143,10 @@ SELECT (SELECT count(*) FROM written WHERE is_created),
 # Also items whose older version was dropped: their history may still be news.
 TOUCH_STAGED = """
 INSERT INTO stage_touched
-SELECT w.id, s.upstream_id
+SELECT w.id, s.upstream_id, %(source)s, w.upstream_updated_at = s.upstream_updated_at
 FROM stage_item s
 CROSS JOIN LATERAL (
-    SELECT id FROM planning_workitem
+    SELECT id, upstream_updated_at FROM planning_workitem
     WHERE source = %(source)s AND upstream_id = s.upstream_id
     OFFSET 0
 ) w

@@ -38,7 +38,7 @@ HISTORY_PAGE_SIZE = 10_000
 MAX_PAGES = 100_000
 FIELDS = [
     "summary", "status", "issuetype", "project", "assignee", "parent", "priority", "labels",
-    "created", "updated", "resolutiondate",
+    "created", "updated", "resolutiondate", "description", "fixVersions", "issuelinks",
 ]  # fmt: skip
 
 
@@ -62,6 +62,8 @@ class Page:
 
 class JiraClient:
     """Cloud, REST v3. Every method may be repeated; `requests` counts the calls made.
+
+    `issue_fields` are read of every issue, `history_fields` of every history; a site adds its own.
 
     Raises CredentialsRefused, RateLimited, QueryRefused, NotFound, RetryableUpstreamError or
     UpstreamError.
@@ -92,6 +94,8 @@ class JiraClient:
         self._session = self._jira._session
         self._sleep = sleep
         self.requests = 0
+        self.issue_fields = list(FIELDS)
+        self.history_fields = ["status"]
 
     def close(self) -> None:
         """Give the connections back."""
@@ -125,14 +129,18 @@ class JiraClient:
                 return found
 
     def search(
-        self, jql: str, *, token: str = "", fields: Sequence[str] = FIELDS, size: int = PAGE_SIZE
+        self, jql: str, *, token: str = "", fields: Sequence[str] = (), size: int = PAGE_SIZE
     ) -> Page:
-        """One page of issues with `fields`; issues are in Jira's order.
+        """One page of issues with `fields`, or those that are always read; in Jira's order.
 
         Raises QueryRefused for an unbounded or unreadable query and for a stale token.
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/
         """
-        body: dict[str, Any] = {"jql": jql, "fields": list(fields), "maxResults": size}
+        body: dict[str, Any] = {
+            "jql": jql,
+            "fields": list(fields or self.issue_fields),
+            "maxResults": size,
+        }
         if token:
             body["nextPageToken"] = token
         reply = _as_dict(self._post("search/jql", body))
@@ -158,7 +166,7 @@ class JiraClient:
             yield [str(issue["id"]) for issue in _dicts(page.issues) if issue.get("id")]
 
     def search_pages(
-        self, jql: str, *, token: str = "", fields: Sequence[str] = FIELDS, size: int = PAGE_SIZE
+        self, jql: str, *, token: str = "", fields: Sequence[str] = (), size: int = PAGE_SIZE
     ) -> Iterator[Page]:
         """Pages of a query from `token` on, until the last.
 
@@ -178,7 +186,7 @@ class JiraClient:
         raise UpstreamError(f"Jira did not come to an end within {MAX_PAGES:,} pages.")
 
     def status_history(self, issue_ids: Sequence[str]) -> Iterator[list[Any]]:
-        """Complete status histories of up to 1,000 issues, in pages, oldest change first.
+        """Complete histories of status and sprints, of up to 1,000 issues, oldest first.
 
         Yields lists of `{"issueId", "changeHistories"}`; one issue may be spread over pages.
         `expand=changelog` on search is not used: it holds only recent entries.
@@ -186,7 +194,7 @@ class JiraClient:
         """
         body: dict[str, Any] = {
             "issueIdsOrKeys": list(issue_ids),
-            "fieldIds": ["status"],
+            "fieldIds": self.history_fields,
             "maxResults": HISTORY_PAGE_SIZE,
         }
         seen: set[str] = set()
@@ -219,13 +227,14 @@ class JiraClient:
             if not values or reply.get("isLast", True):
                 return found
 
-    def issue(self, issue_id: str, *, fields: Sequence[str] = FIELDS) -> dict[str, Any]:
+    def issue(self, issue_id: str, *, fields: Sequence[str] = ()) -> dict[str, Any]:
         """One issue by id or key, straight from Jira's database: never behind, as a search is.
 
         Raises NotFound when it is gone, or the token may not see it.
         https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/
         """
-        return _as_dict(self._get(f"issue/{quote(issue_id, safe='')}?fields={','.join(fields)}"))
+        wanted = ",".join(fields or self.issue_fields)
+        return _as_dict(self._get(f"issue/{quote(issue_id, safe='')}?fields={wanted}"))
 
     def existing_ids(self, issue_ids: Sequence[str]) -> set[str]:
         """Those of up to 100 ids that the token can still see."""
@@ -233,6 +242,45 @@ class JiraClient:
             self._post("issue/bulkfetch", {"issueIdsOrKeys": list(issue_ids), "fields": ["status"]})
         )
         return {str(issue.get("id")) for issue in _dicts(reply.get("issues"))}
+
+    def values(
+        self, path: str, *, agile: bool = False, key: str = "values", size: int = 50
+    ) -> list[dict[str, Any]]:
+        """All entries of a list that is paged by startAt; `agile` for boards and sprints.
+
+        Such lists may leave `total` and `isLast` out and cap the page size, so the next page
+        begins after what came, and an empty page ends the list. Raises UpstreamError when pages
+        repeat.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        start = 0
+        sign = "&" if "?" in path else "?"
+        for _ in range(MAX_PAGES):
+            reply = self._get(f"{path}{sign}startAt={start}&maxResults={size}", agile=agile)
+            # Some lists come bare, without an envelope.
+            is_bare = isinstance(reply, list)
+            entries = _dicts(reply if is_bare else _as_dict(reply).get(key))
+            known = len(found)
+            found.update(
+                {str(entry.get("id") or entry.get("accountId")): entry for entry in entries}
+            )
+            # Bare lists leave entries out after cutting the page; others may cap its size.
+            start += size if is_bare else len(entries)
+            if not entries or (not is_bare and _is_last(reply, start)):
+                return list(found.values())
+            if len(found) == known:
+                if is_bare:
+                    return list(found.values())
+                raise UpstreamError("Jira sent the same part of a list twice, so the run stopped.")
+        raise UpstreamError(f"A list did not come to an end within {MAX_PAGES:,} pages.")
+
+    def entry(self, path: str, *, agile: bool = False) -> dict[str, Any]:
+        """One thing by its path. Raises NotFound."""
+        return _as_dict(self._get(path, agile=agile))
+
+    def entries(self, path: str, body: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """A list that comes whole and without an envelope; asked by POST where there is a body."""
+        return _dicts(self._get(path) if body is None else self._post(path, body))
 
     def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """One call, never repeated: for writes, and for people who wait. None for an empty reply.
@@ -242,14 +290,14 @@ class JiraClient:
         url = f"{self._jira.server_url}/rest/api/3/{path}"
         return self._once(method, url, None if body is None else orjson.dumps(body))
 
-    def _get(self, path: str) -> Any:
-        return self._call("GET", path, None)
+    def _get(self, path: str, *, agile: bool = False) -> Any:
+        return self._call("GET", path, None, agile=agile)
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
         return self._call("POST", path, orjson.dumps(body))
 
-    def _call(self, method: str, path: str, data: bytes | None) -> Any:
-        url = f"{self._jira.server_url}/rest/api/3/{path}"
+    def _call(self, method: str, path: str, data: bytes | None, *, agile: bool = False) -> Any:
+        url = f"{self._jira.server_url}/rest/{'agile/1.0' if agile else 'api/3'}/{path}"
         return call_with_retries(lambda: self._once(method, url, data), sleep=self._sleep)
 
     def _once(self, method: str, url: str, data: bytes | None) -> Any:
@@ -281,6 +329,9 @@ def _refusal(error: JIRAError) -> UpstreamError:
     if status == 429 or (status == 503 and pause is not None):
         wait = pause if pause is not None else DEFAULT_PAUSE_SECONDS
         return RateLimited(f"Jira asks for a pause of {wait:,.0f} seconds.", wait)
+    if status == 401 and "scope" in (error.text or "").lower():
+        # The token is good, it only lacks a right: that is no reason to stop everything.
+        return UpstreamError("The token lacks a scope for this.")
     if status == 401 or (status == 403 and "x-authentication-denied-reason" in headers):
         return CredentialsRefused(
             f"Jira refused the token ({status}). Make a new API token, set JIRA_API_TOKEN, and"
@@ -295,6 +346,13 @@ def _refusal(error: JIRAError) -> UpstreamError:
     if status == 410:
         return UpstreamError("Jira no longer offers this address (410). The hub needs an update.")
     return UpstreamError(f"Jira refused the call ({status}): {_first_line(error.text)}")
+
+
+def _is_last(reply: dict[str, Any], so_far: int) -> bool:
+    is_last, total = reply.get("isLast"), reply.get("total")
+    if isinstance(is_last, bool):
+        return is_last
+    return isinstance(total, int) and so_far >= total
 
 
 def _first_line(text: str | None) -> str:

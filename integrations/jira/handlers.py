@@ -11,6 +11,7 @@ from intake import elsewhere
 from integrations import inbox, runs
 from integrations.errors import NotFound
 from integrations.jira import (  # noqa: F401  they register what is done in Jira
+    around,
     outgoing,
     shared_fields,
     webhooks,
@@ -26,7 +27,8 @@ from planning.models import WorkItem
 # Sprints, boards, projects and versions change in bursts: one run reads them all.
 RUN_EVERY_SECONDS = 30
 ISSUE_KINDS = ("jira:issue_", "comment_", "issuelink_", "worklog_", "attachment_")
-SURROUNDING_KINDS = ("sprint_", "board_", "project_", "jira:version_", "issue_property_")
+PARTS = {"sprint_": "boards", "board_": "boards", "jira:version_": "versions", "user_": "people"}
+SURROUNDING_KINDS = ("sprint_", "board_", "project_", "jira:version_", "issue_property_", "user_")
 
 
 @inbox.hears(Source.JIRA)
@@ -76,6 +78,9 @@ def run_soon(message: InboundMessage) -> str:
     """Have a run read what stands around the issues."""
     from integrations.tasks import sync_jira
 
+    for kind, part in PARTS.items():
+        if message.kind.startswith(kind):
+            around.make_due(part)
     if jira_config() is None:
         return ""
     if not cache.add("jira:run-asked", 1, RUN_EVERY_SECONDS):

@@ -12,12 +12,13 @@ from django.utils import timezone
 from integrations import runs
 from integrations.errors import CredentialsRefused, RetryableUpstreamError, UpstreamError
 from integrations.http import storable
-from integrations.jira import mapping
+from integrations.jira import fields, mapping
 from integrations.jira.client import JiraClient, quoted
 from integrations.models import Source, SourceState, SyncError, SyncRun
 from planning import services
 from planning.models import WorkItem
 from planning.services import Move, WorkItemRow
+from planning.tracker import Related
 
 # Status changes held in memory at most, however long a history is.
 MAX_MOVES_HELD = 20_000
@@ -41,13 +42,20 @@ class _PageWork:
 
     rows: dict[str, WorkItemRow] = field(default_factory=dict)
     raw: dict[str, str] = field(default_factory=dict)
+    issues: dict[str, Any] = field(default_factory=dict)
     moves: list[Move] = field(default_factory=list)
+    related: Related = field(default_factory=Related)
     troubles: list[_Trouble] = field(default_factory=list)
     without_history: set[str] = field(default_factory=set)
 
 
 class PageWriter:
-    """Writes pages for one run; `run` is None when single items are read again."""
+    """Writes pages for one run; `run` is None when single items are read again.
+
+    With `read_links`, links elsewhere of what changes are due to be read.
+    """
+
+    read_links = True
 
     def __init__(
         self,
@@ -62,6 +70,12 @@ class PageWriter:
         self.progress = progress
         self.total: int | None = None
         self.open_errors = runs.open_error_ids(Source.JIRA)
+        self.use(fields.chosen())
+
+    def use(self, ids: mapping.FieldIds) -> None:
+        """Read these fields from now on, besides those that every site has."""
+        self.ids = ids
+        fields.have_read(self.client, ids)
 
     def take_page(
         self, issues: Sequence[Any], *, cursor: dict[str, Any] | None = None, all_of: bool = True
@@ -69,6 +83,7 @@ class PageWriter:
         """Write a page with its histories; returns how many items were created or updated."""
         work = self._mapped(issues)
         unchanged = 0 if all_of else self._drop_unchanged(work)
+        self._take_contents(work)
         self._fetch_histories(work)
         written = self._write(work, seen=len(issues), unchanged=unchanged, cursor=cursor)
         if self.run is not None and self.progress:
@@ -79,15 +94,22 @@ class PageWriter:
         work = _PageWork()
         for issue in issues:
             try:
-                row = mapping.to_work_item(issue)
+                row = mapping.to_work_item(issue, self.ids)
             except mapping.MappingError as error:
                 work.troubles.append(_trouble(issue, error))
                 continue
             known = work.rows.get(row.upstream_id)
             if known is None or _time(known.updated) <= _time(row.updated):
                 work.rows[row.upstream_id] = row
-                work.raw[row.upstream_id] = orjson.dumps(issue).decode()
+                work.issues[row.upstream_id] = issue
         return work
+
+    def _take_contents(self, work: _PageWork) -> None:
+        """Payloads, and what issues say about links, sprints and versions."""
+        for upstream_id, row in work.rows.items():
+            issue = work.issues[upstream_id]
+            work.raw[upstream_id] = orjson.dumps(issue).decode()
+            mapping.add_related(upstream_id, row.key, issue["fields"], self.ids, work.related)
 
     def _drop_unchanged(self, work: _PageWork) -> int:
         """Leave out items whose stored version is the same; returns how many."""
@@ -104,11 +126,11 @@ class PageWriter:
             and _time(work.rows[upstream_id].updated) <= updated_at
         ]
         for upstream_id in same:
-            del work.rows[upstream_id], work.raw[upstream_id]
+            del work.rows[upstream_id]
         return len(same)
 
     def _fetch_histories(self, work: _PageWork) -> None:
-        """Fill `moves` with complete status histories; what cannot be read is noted per item."""
+        """Fill in complete histories of status and sprints; troubles are noted per item."""
         # Jira wants ids, or keys where an old export gave no id.
         by_name = {pk.removeprefix("key:"): pk for pk in work.rows}
         if not by_name:
@@ -126,6 +148,7 @@ class PageWriter:
         except UpstreamError:
             # One issue can spoil the whole call: ask for each by itself.
             work.moves.clear()
+            work.related.sprint_changes.clear()
             for name, upstream_id in by_name.items():
                 self._fetch_history(work, name, upstream_id)
 
@@ -141,7 +164,9 @@ class PageWriter:
 
     def _take_history(self, work: _PageWork, upstream_id: str, histories: Any) -> None:
         try:
-            work.moves += mapping.status_moves(upstream_id, histories)
+            mapping.read_history(
+                upstream_id, histories, work.moves, work.related.sprint_changes, self.ids.sprint
+            )
         except mapping.MappingError as error:
             self._history_trouble(work, upstream_id, str(error))
 
@@ -163,7 +188,10 @@ class PageWriter:
         try:
             with transaction.atomic():
                 done = self._upsert(
-                    list(work.rows.values()), work.moves, work.rows.keys() - work.without_history
+                    list(work.rows.values()),
+                    work.moves,
+                    work.rows.keys() - work.without_history,
+                    work.related,
                 )
                 runs.keep_raw(Source.JIRA, "issue", work.raw)
                 self._finish_page(work, done, seen, unchanged, cursor)
@@ -175,7 +203,11 @@ class PageWriter:
         return done.created + done.updated
 
     def _upsert(
-        self, rows: list[WorkItemRow], moves: Iterable[Move], complete: Any
+        self,
+        rows: list[WorkItemRow],
+        moves: Iterable[Move],
+        complete: Any,
+        related: Related | None = None,
     ) -> services.Upserted:
         return services.upsert_work_items(
             source=Source.JIRA,
@@ -183,6 +215,8 @@ class PageWriter:
             items=rows,
             moves=moves,
             complete=complete,
+            related=related,
+            read_links=self.read_links,
         )
 
     def _upsert_one_by_one(self, work: _PageWork) -> services.Upserted:
@@ -190,12 +224,16 @@ class PageWriter:
         moves: dict[str, list[Move]] = {}
         for move in work.moves:
             moves.setdefault(move[0], []).append(tuple(storable(move)))
+        related = Related(**storable(vars(work.related)))
         for upstream_id, row in list(work.rows.items()):
             complete = {upstream_id} - work.without_history
             try:
                 with transaction.atomic():
                     done = self._upsert(
-                        [WorkItemRow(*storable(row))], moves.get(upstream_id, ()), complete
+                        [WorkItemRow(*storable(row))],
+                        moves.get(upstream_id, ()),
+                        complete,
+                        related.of(upstream_id),
                     )
                     runs.keep_raw(Source.JIRA, "issue", {upstream_id: work.raw[upstream_id]})
             except DataError as error:

@@ -24,7 +24,7 @@ from integrations.errors import (
     UpstreamError,
 )
 from integrations.http import storable
-from integrations.jira import mapping
+from integrations.jira import around, fields, mapping, people
 from integrations.jira.client import PAGE_SIZE, JiraClient, JiraConfig, quoted
 from integrations.jira.coming_back import follow_links
 from integrations.jira.config import NotConfigured, fingerprint, jira_config
@@ -116,6 +116,9 @@ class JiraSync:
         """Read to the end; False when the time was up first. Closes the run when done."""
         self.read_surroundings()
         cursor = self._cursor()
+        # Asking for each issue of a whole site would take a call an issue.
+        self.writer.read_links = not cursor["is_full"]
+        troubles = around.read_due(self.client, self.config, self.state, is_full=cursor["is_full"])
         try:
             done = self._read(cursor)
         except QueryRefused:
@@ -133,7 +136,9 @@ class JiraSync:
             self._retry_bad_items()
         follow_links()
         shared_fields.follow(Source.JIRA)
-        message = _outcome(self.run)
+        if self.run.created or self.run.updated:
+            people.match_assignees()
+        message = _outcome(self.run) + fields.unclear() + troubles
         if vanished:
             self.run.failed += vanished
             message += (
@@ -162,6 +167,9 @@ class JiraSync:
             self.state.site_url = site
             self.state.save(update_fields=["site_url"])
         statuses, projects = self.client.statuses(), self.client.projects()
+        listed = self.client.fields()
+        fields.keep(listed)
+        self.writer.use(fields.chosen())
         services.save_statuses(
             source=Source.JIRA, rows=storable([mapping.to_status(entry) for entry in statuses])
         )
@@ -171,7 +179,7 @@ class JiraSync:
         for kind, entries in (
             ("status", statuses),
             ("project", projects),
-            ("field", self.client.fields()),
+            ("field", listed),
         ):
             named = {str(entry.get("id") or entry.get("key") or ""): entry for entry in entries}
             runs.keep_raw(
@@ -179,7 +187,9 @@ class JiraSync:
             )
 
     def _scope(self) -> str:
-        return "\n".join((self.config.base_url, *sorted(self.config.projects)))
+        # Other fields: what was read before lacks them.
+        ids = ",".join(self.writer.ids.all())
+        return "\n".join((self.config.base_url, *sorted(self.config.projects), ids))
 
     def _cursor(self) -> dict[str, Any]:
         """Where to begin: at an unfinished run's next page, else at the watermark."""

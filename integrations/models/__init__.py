@@ -1,6 +1,7 @@
 """What the hub knows about its sources, what came in from them and what goes out to them."""
 
 from integrations.models.inbound import InboundMessage
+from integrations.models.jira import JiraFieldRole
 from integrations.models.links import IdentityLink, ItemLink, StatusRule
 from integrations.models.outbound import Delivery
 from integrations.models.productboard import JiraConnection, MemberDay
@@ -16,6 +17,7 @@ __all__ = [
     "InboundMessage",
     "ItemLink",
     "JiraConnection",
+    "JiraFieldRole",
     "MemberDay",
     "RawRecord",
     "SharedField",

@@ -15,6 +15,18 @@ from planning.models.decisions import (
     Visibility,
 )
 from planning.models.product import ProductEntity, ProductField, ProductRelation
+from planning.models.tracker import (
+    Board,
+    Sprint,
+    SprintChange,
+    SprintStay,
+    Version,
+    WorkComment,
+    WorkLink,
+    WorkLog,
+    WorkRemoteLink,
+    WorkText,
+)
 from planning.models.work import (
     Category,
     FlowRule,
@@ -29,6 +41,7 @@ __all__ = [
     "DECISION_NUMBERS",
     "REASON_LENGTH",
     "TITLE_LENGTH",
+    "Board",
     "Category",
     "Decision",
     "DecisionLink",
@@ -42,10 +55,19 @@ __all__ = [
     "ProductRelation",
     "ReasonCode",
     "SecondLook",
+    "Sprint",
+    "SprintChange",
+    "SprintStay",
     "Transition",
     "Verdict",
+    "Version",
     "Visibility",
+    "WorkComment",
     "WorkItem",
+    "WorkLink",
+    "WorkLog",
     "WorkProject",
+    "WorkRemoteLink",
     "WorkStatus",
+    "WorkText",
 ]

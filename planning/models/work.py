@@ -147,6 +147,9 @@ class WorkItem(models.Model):
     parent_key = models.TextField()
     priority = models.TextField()
     labels = ArrayField(models.TextField(), default=list, db_default=[], blank=True)
+    story_points = models.FloatField(null=True, blank=True)
+    sprint_ids = ArrayField(models.TextField(), default=list, db_default=[], blank=True)
+    version_ids = ArrayField(models.TextField(), default=list, db_default=[], blank=True)
     url = models.TextField()
     upstream_created_at = models.DateTimeField()
     upstream_updated_at = models.DateTimeField()
@@ -155,6 +158,14 @@ class WorkItem(models.Model):
     deleted_at = models.DateTimeField(null=True, blank=True, db_default=None)
     is_history_complete = models.BooleanField(
         help_text="Every change of status is known. Cycle time is only given where it is."
+    )
+    is_sprint_history_complete = models.BooleanField(
+        default=True,
+        db_default=True,
+        help_text="The changes of its sprints lead to those that it has now.",
+    )
+    are_remote_links_due = models.BooleanField(
+        default=False, db_default=False, help_text="Its links elsewhere are to be read again."
     )
     phase = models.CharField(max_length=10, choices=Phase.choices, db_default=Phase.UNMAPPED)
     started_at = models.DateTimeField(null=True, blank=True, db_default=None)
@@ -208,6 +219,14 @@ class WorkItem(models.Model):
                 fields=["started_at"],
                 name="work_item_oldest",
                 condition=models.Q(phase="active", deleted_at__isnull=True),
+            ),
+            # the list of one version
+            GinIndex(fields=["version_ids"], name="work_item_versions"),
+            # whose links elsewhere the next run reads
+            models.Index(
+                fields=["upstream_updated_at"],
+                name="work_item_links_due",
+                condition=models.Q(are_remote_links_due=True),
             ),
             # the list of one person
             models.Index(

@@ -58,6 +58,8 @@ class FakeIssue:
     moves: list[tuple[datetime, int, int]] = field(default_factory=list)
     person: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    # Changes of other fields: whole entries of a history.
+    others: list[dict[str, Any]] = field(default_factory=list)
     broken: bool = False
     _body: bytes | None = None
     _history: bytes | None = None
@@ -72,7 +74,7 @@ class FakeIssue:
 
     def history(self) -> bytes:
         if self._history is None:
-            entries = [self.change(index) for index in range(len(self.moves))]
+            entries = [self.change(index) for index in range(self.changes)]
             self._history = json.dumps({"issueId": self.id, "changeHistories": entries}).encode()
         return self._history
 
@@ -95,7 +97,14 @@ class FakeIssue:
         }
         return {"id": self.id, "key": self.key, "fields": {**fields, **self.extra}}
 
+    @property
+    def changes(self) -> int:
+        """How many entries its history has."""
+        return len(self.moves) + len(self.others)
+
     def change(self, index: int) -> dict[str, Any]:
+        if index >= len(self.moves):
+            return self.others[index - len(self.moves)]
         moved_at, before, after = self.moves[index]
         return {
             "id": f"{self.id}{index:04d}",
@@ -336,11 +345,11 @@ class FakeJira:
         ids = set(wanted)
         chosen = self._by_id(ids)
         size = min(body.get("maxResults", 1000), self.history_page_size)
-        if sum(len(issue.moves) for issue in chosen) <= size:
-            logs = b",".join(issue.history() for issue in chosen if issue.moves)
+        if sum(issue.changes for issue in chosen) <= size:
+            logs = b",".join(issue.history() for issue in chosen if issue.changes)
             return 200, b'{"issueChangeLogs":[' + logs + b"]}"
         # Long histories are spread over pages, one issue over several.
-        flat = [(issue, index) for issue in chosen for index in range(len(issue.moves))]
+        flat = [(issue, index) for issue in chosen for index in range(issue.changes)]
         start = int(body.get("nextPageToken") or 0)
         reply: dict[str, Any] = {
             "issueChangeLogs": [
@@ -366,8 +375,8 @@ class FakeJira:
         if issue is None or pk in self.unreadable_histories:
             return 404, b'{"errorMessages":["Issue does not exist."]}'
         start, size = int(query.get("startAt", 0)), int(query.get("maxResults", 100))
-        values = [issue.change(index) for index in range(len(issue.moves))][start : start + size]
-        is_last = start + size >= len(issue.moves)
+        values = [issue.change(index) for index in range(issue.changes)][start : start + size]
+        is_last = start + size >= issue.changes
         return 200, json.dumps({"values": values, "isLast": is_last}).encode()
 
     def _replayed(self, path: str) -> tuple[int, bytes]:

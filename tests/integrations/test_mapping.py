@@ -5,7 +5,7 @@ import pytest
 from integrations.jira.mapping import (
     MappingError,
     moment,
-    status_moves,
+    read_history,
     to_project,
     to_status,
     to_work_item,
@@ -84,15 +84,21 @@ def test_other_times_are_refused(value):
         moment(value)
 
 
+def moves_of(histories):
+    moves = []
+    read_history("100000", histories, moves, [])
+    return moves
+
+
 def test_only_changes_of_status_are_taken():
     change = ISSUE.change(0)
     change["items"].insert(0, {"field": "summary", "fieldId": "summary", "from": None})
     old = ISSUE.change(1)
     del old["items"][0]["fieldId"]  # as old servers send it
     old["author"] = None
-    moves = list(status_moves("100000", [change, old]))
+    moves = moves_of([change, old])
     assert [(move[1], move[2], move[8]) for move in moves] == [
-        ("1000000000", 1, "Ruben de Vries"),
+        ("1000000000", 0, "Ruben de Vries"),
         ("1000000001", 0, ""),
     ]
 
@@ -101,7 +107,7 @@ def test_a_change_without_time_is_refused():
     change = ISSUE.change(0)
     del change["created"]
     with pytest.raises(MappingError):
-        list(status_moves("1", [change]))
+        moves_of([change])
 
 
 def test_surroundings_are_taken_as_they_are():

@@ -1,0 +1,78 @@
+"""What stands around the issues and is read now and then: boards, sprints, versions, people.
+
+Its changes do not show in issues. A webhook about one of them makes it due at once.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from integrations.errors import (
+    CredentialsRefused,
+    NotFound,
+    RateLimited,
+    RetryableUpstreamError,
+    UpstreamError,
+)
+from integrations.jira.boards import read_boards, read_versions
+from integrations.jira.client import JiraClient, JiraConfig
+from integrations.jira.people import read_people
+from integrations.models import Source, SourceState
+
+# A reader returns False when there is nothing to go by yet.
+Reader = Callable[..., bool]
+PARTS: dict[str, tuple[timedelta, str, Reader]] = {
+    "boards": (timedelta(minutes=30), "Boards and sprints", read_boards),
+    "versions": (timedelta(hours=1), "Versions", read_versions),
+    "people": (timedelta(hours=24), "Accounts", read_people),
+}
+# A full run that goes on after a pause does not begin with all of it again.
+JUST_READ = timedelta(minutes=5)
+
+
+def read_due(client: JiraClient, config: JiraConfig, state: SourceState, *, is_full: bool) -> str:
+    """Read the parts that are due, all of them in a full run; issues do not wait for any.
+
+    Returns sentences about what could not be read, or "". Raises RateLimited and
+    CredentialsRefused.
+    """
+    troubles = ""
+    for name, (every, label, read) in PARTS.items():
+        wait = JUST_READ if is_full else every
+        began = timezone.now()
+        kept = parse_datetime(state.parts.get(name, ""))
+        if kept is not None and began - kept < wait:
+            continue
+        try:
+            if not read(client, config, is_full=is_full or kept is None):
+                continue
+        except (CredentialsRefused, RateLimited):
+            raise
+        except NotFound:
+            pass  # the site does not have it
+        except RetryableUpstreamError as error:
+            troubles += f" {label} were not read: {error}"
+            continue
+        except UpstreamError as error:
+            troubles += f" {label} were not read: {error}"
+        _keep(state, {name: began.isoformat()})
+    return troubles
+
+
+def make_due(*names: str) -> None:
+    """Have the next run read these parts."""
+    # Not forgotten when they were read: the first reading takes closed sprints too.
+    past = (timezone.now() - timedelta(days=30)).isoformat()
+    for state in SourceState.objects.filter(source=Source.JIRA):
+        _keep(state, {name: past for name in names if name in state.parts})
+
+
+@transaction.atomic
+def _keep(state: SourceState, values: dict[str, str]) -> None:
+    """Others keep their own parts there."""
+    row = SourceState.objects.select_for_update().get(pk=state.pk)
+    state.parts = row.parts = {**row.parts, **values}
+    row.save(update_fields=["parts"])
