@@ -14,7 +14,13 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Team, User
-from planning.models import Phase, Transition, WorkItem, WorkProject
+from planning.models import (
+    Phase,
+    SprintStay,
+    Transition,
+    WorkItem,
+    WorkProject,
+)
 from producthub.lib.input import whole_number
 from search.queries import parse
 
@@ -24,6 +30,7 @@ FLOW_WINDOW_DAYS = 28
 MIN_SAMPLE = 5
 CACHE_SECONDS = 60
 MAX_MOVES_SHOWN = 500
+MAX_CHOICES = 100
 FEW_HITS = 1000
 DAY_SECONDS = 86_400
 # Keys of some projects hold an underscore, which the search for words would split.
@@ -43,6 +50,8 @@ class WorkFilter:
     project: str = ""
     state: str = ""
     owner: str = ""
+    sprint: str = ""
+    version: str = ""
     q: str = ""
 
     @classmethod
@@ -52,7 +61,7 @@ class WorkFilter:
         return cls(**{name: value[:100] for name, value in values.items()})
 
     def __bool__(self) -> bool:
-        return any((self.team, self.project, self.state, self.owner, self.q))
+        return any(self.__dict__.values())
 
     def as_query(self, **more: Any) -> str:
         """The query string that leads here, without empty values."""
@@ -78,6 +87,11 @@ def work_items(chosen: WorkFilter, reader: User) -> QuerySet[WorkItem]:
         found = found.filter(assignee=reader)
     elif chosen.owner:
         found = found.filter(assignee__isnull=False, assignee_id=whole_number(chosen.owner) or 0)
+    if chosen.sprint:
+        stays = SprintStay.objects.filter(sprint__upstream_id=chosen.sprint, left_at__isnull=True)
+        found = found.filter(pk__in=stays.values("work_item"))
+    if chosen.version:
+        found = found.filter(version_ids__contains=[chosen.version])
     if chosen.q:
         query = parse(chosen.q)
         key = query.key or (query.text.upper() if KEY.fullmatch(query.text) else "")
@@ -169,6 +183,8 @@ class FlowFigures:
     longest_since: datetime | None
     teams: tuple[tuple[int, str, str], ...]
     projects: tuple[tuple[str, str], ...]
+    sprints: tuple[tuple[str, str], ...]
+    versions: tuple[tuple[str, str], ...]
     as_of: datetime
 
 
@@ -189,6 +205,17 @@ SELECT
      WHERE phase = 'active' AND deleted_at IS NULL)
 FROM planning_workitem
 WHERE finished_at >= %(start)s AND finished_at <= %(now)s AND deleted_at IS NULL
+"""
+
+
+CHOICES_SQL = """
+(SELECT 'sprint', upstream_id, name FROM planning_sprint
+ WHERE deleted_at IS NULL AND state <> 'unknown'
+ ORDER BY state, starts_at DESC NULLS FIRST, id DESC LIMIT %(most)s)
+UNION ALL
+(SELECT 'version', upstream_id, name FROM planning_version
+ WHERE deleted_at IS NULL AND NOT is_archived
+ ORDER BY is_released, name, id LIMIT %(most)s)
 """
 
 
@@ -215,6 +242,7 @@ def _flow_figures() -> FlowFigures:
         ) = cursor.fetchone()  # fmt: skip
     enough = finished >= MIN_SAMPLE
     longest = visible_work().filter(phase=Phase.ACTIVE, started_at=oldest) if oldest else None
+    choices = _sprints_and_versions()
     return FlowFigures(
         finished=finished,
         left_out=left_out,
@@ -231,8 +259,17 @@ def _flow_figures() -> FlowFigures:
         projects=tuple(
             WorkProject.objects.order_by("key").values_list("key", "name").distinct()[:500]
         ),
+        sprints=tuple((pk, name) for kind, pk, name in choices if kind == "sprint"),
+        versions=tuple((pk, name) for kind, pk, name in choices if kind == "version"),
         as_of=now,
     )
+
+
+def _sprints_and_versions() -> list[tuple[str, str, str]]:
+    """(kind, upstream id, name) of what the list may be narrowed to, likeliest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(CHOICES_SQL, {"most": MAX_CHOICES})
+        return cursor.fetchall()
 
 
 def exported_rows(chosen: WorkFilter, reader: User) -> Iterator[Any]:
@@ -250,7 +287,7 @@ def exported_rows(chosen: WorkFilter, reader: User) -> Iterator[Any]:
 
 def work_item_by_key(key: str) -> WorkItem | None:
     """The item that has this key, or had it before a move; also one that is gone upstream."""
-    known = WorkItem.objects.select_related("team", "assignee").defer("search_text")
+    known = WorkItem.objects.select_related("team", "assignee", "text").defer("search_text")
     exact = known.filter(key=key).order_by("-deleted_at", "-upstream_updated_at")
     return exact.first() or known.filter(old_keys__contains=[key]).first()
 

@@ -13,9 +13,10 @@ from django.views.decorators.http import require_safe
 from accounts.permissions import is_pm
 from planning import selectors
 from planning.freshness import work_freshness
-from planning.models import Phase, WorkItem
+from planning.models import Phase
 from planning.origins import work_origin
 from planning.selectors import DAY_SECONDS, WorkFilter
+from planning.surroundings import surroundings
 from producthub.lib.csv import csv_response
 from producthub.lib.htmx import page
 from producthub.lib.input import whole_number
@@ -118,8 +119,7 @@ def work_item(request: HttpRequest, key: str) -> HttpResponse:
         "is_cut": len(moves) == selectors.MAX_MOVES_SHOWN,
         "stays": selectors.time_in_status(item, moves, now),
         "days": _days(item.phase, item.started_at, item.cycle_seconds, now),
-        "has_parent": bool(item.parent_key)
-        and WorkItem.objects.filter(key=item.parent_key, deleted_at__isnull=True).exists(),
+        "around": surroundings(item),
         "face": avatar_html(item.assignee_name, _face(item.assignee_account_id))
         if item.assignee_name
         else "",
