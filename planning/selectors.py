@@ -21,6 +21,7 @@ from planning.models import (
     WorkItem,
     WorkProject,
 )
+from planning.surroundings import around
 from producthub.lib.input import whole_number
 from search.queries import parse
 
@@ -286,8 +287,12 @@ def exported_rows(chosen: WorkFilter, reader: User) -> Iterator[Any]:
 
 
 def work_item_by_key(key: str) -> WorkItem | None:
-    """The item that has this key, or had it before a move; also one that is gone upstream."""
-    known = WorkItem.objects.select_related("team", "assignee", "text").defer("search_text")
+    """The item that has this key, or had it before a move; also one that is gone upstream.
+
+    With what stands around it, for `surroundings`.
+    """
+    known = WorkItem.objects.select_related("team", "assignee").defer("search_text")
+    known = known.annotate(around=around())
     exact = known.filter(key=key).order_by("-deleted_at", "-upstream_updated_at")
     return exact.first() or known.filter(old_keys__contains=[key]).first()
 

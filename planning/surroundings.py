@@ -1,14 +1,15 @@
 """Read what stands around one work item: sprints, versions, links, its text, what people said."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import DateTimeField, Q, Value
+from django.db.models import JSONField
+from django.db.models.expressions import RawSQL
+from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
 
-from planning.models import Phase, SprintStay, Version, WorkItem, WorkLink
+from planning.models import Phase, Sprint, SprintStay, WorkItem
 from producthub.lib import adf
 
 MAX_SHOWN = 200
@@ -45,7 +46,7 @@ class Surroundings:
 
     text: SafeString
     stays: tuple[SprintStay, ...]
-    versions: tuple[Version, ...]
+    versions: tuple[dict[str, Any], ...]
     links: tuple[LinkLine, ...]
     remote_links: tuple[dict[str, str], ...]
     comments: tuple[Remark, ...]
@@ -58,97 +59,107 @@ class Surroundings:
         return sum(one.hours for one in self.work_logs)
 
 
+# Seven tables in the query of the item itself: a query each would double those of the page.
+AROUND_SQL = """
+(SELECT jsonb_build_object(
+    'text', (SELECT document FROM planning_worktext WHERE work_item_id = planning_workitem.id),
+    'has_parent', EXISTS (
+        SELECT 1 FROM planning_workitem p
+        WHERE p.key = planning_workitem.parent_key AND p.deleted_at IS NULL
+            AND planning_workitem.parent_key <> ''),
+    'stays', (SELECT json_agg(x) FROM (
+        SELECT s.upstream_id, s.name, s.state, s.starts_at, s.completed_at, s.deleted_at,
+            t.entered_at, t.left_at
+        FROM planning_sprintstay t JOIN planning_sprint s ON s.id = t.sprint_id
+        WHERE t.work_item_id = planning_workitem.id
+        ORDER BY t.entered_at DESC, t.id DESC LIMIT %s) x),
+    'versions', (SELECT json_agg(x) FROM (
+        SELECT v.upstream_id, v.name, v.is_released, v.deleted_at
+        FROM planning_version v
+        WHERE v.source = planning_workitem.source
+            AND v.upstream_id = ANY(planning_workitem.version_ids)
+        ORDER BY v.name, v.id LIMIT %s) x),
+    'links', (SELECT json_agg(x) FROM (
+        SELECT l.words, coalesce(o.key, l.key) AS key, o.title, o.phase
+        FROM (
+            SELECT id, outward AS words, to_upstream_id AS pk, to_key AS key
+            FROM planning_worklink
+            WHERE source = planning_workitem.source
+                AND from_upstream_id = planning_workitem.upstream_id
+            UNION ALL
+            SELECT id, inward, from_upstream_id, from_key
+            FROM planning_worklink
+            WHERE source = planning_workitem.source
+                AND to_upstream_id = planning_workitem.upstream_id
+        ) l
+        LEFT JOIN planning_workitem o
+            ON o.source = planning_workitem.source AND o.upstream_id = l.pk
+        WHERE o.deleted_at IS NULL
+        ORDER BY l.words, l.id LIMIT %s) x),
+    'remote', (SELECT json_agg(x) FROM (
+        SELECT title, url, summary, application
+        FROM planning_workremotelink WHERE work_item_id = planning_workitem.id
+        ORDER BY title, id LIMIT %s) x),
+    'comments', (SELECT json_agg(x) FROM (
+        SELECT author_name, created_at AS at, document, 0 AS seconds
+        FROM planning_workcomment WHERE work_item_id = planning_workitem.id
+        ORDER BY created_at, id LIMIT %s) x),
+    'logs', (SELECT json_agg(x) FROM (
+        SELECT author_name, started_at AS at, document, spent_seconds AS seconds
+        FROM planning_worklog WHERE work_item_id = planning_workitem.id
+        ORDER BY started_at DESC, id DESC LIMIT %s) x)
+))
+"""
+
+
+def around() -> RawSQL:
+    """To be annotated to a query of items as `around`, for `surroundings`."""
+    return RawSQL(AROUND_SQL, [MAX_SHOWN] * AROUND_SQL.count("%s"), output_field=JSONField())
+
+
 def surroundings(item: WorkItem) -> Surroundings:
-    """At most five queries; `item` comes with its text selected."""
-    links = list(
-        WorkLink.objects.filter(source=item.source).filter(
-            Q(from_upstream_id=item.upstream_id) | Q(to_upstream_id=item.upstream_id)
-        )[:MAX_SHOWN]
-    )
-    others = _others(item, links)
-    stays = item.sprint_stays.select_related("sprint")[:MAX_SHOWN]
-    versions = (
-        Version.objects.filter(source=item.source, upstream_id__in=item.version_ids)
-        if item.version_ids
-        else ()
-    )
-    comments, logs, links_elsewhere = _remarks(item)
-    text = getattr(item, "text", None)
+    """What the item's query brought along; costs no further one."""
+    told: dict[str, Any] = getattr(item, "around", None) or {}
     return Surroundings(
-        text=adf.to_html(text.document) if text is not None else SafeString(),
-        stays=tuple(stays),
-        versions=tuple(versions),
-        links=tuple(_lines(item, links, others)),
-        remote_links=tuple(links_elsewhere),
-        comments=tuple(comments),
-        work_logs=tuple(logs),
-        has_parent=any(
-            row["key"] == item.parent_key and row["deleted_at"] is None for row in others.values()
+        text=adf.to_html(told.get("text") or ""),
+        stays=tuple(_stay(row) for row in told.get("stays") or ()),
+        versions=tuple(told.get("versions") or ()),
+        links=tuple(
+            LinkLine(row["words"], row["key"], row["title"] or "", row["phase"] == Phase.DONE)
+            for row in told.get("links") or ()
         ),
+        remote_links=tuple(
+            row
+            for row in told.get("remote") or ()
+            # Somebody typed it: a script is no page.
+            if row["url"].lower().startswith(("https://", "http://"))
+        ),
+        comments=tuple(map(_remark, told.get("comments") or ())),
+        work_logs=tuple(map(_remark, told.get("logs") or ())),
+        has_parent=bool(told.get("has_parent")),
     )
 
 
-def _others(item: WorkItem, links: Iterable[WorkLink]) -> dict[str, dict[str, Any]]:
-    """The parent and the other ends of links, by upstream id; in one query."""
-    ids = {pk for link in links for pk in (link.from_upstream_id, link.to_upstream_id)}
-    keys = {pk.removeprefix("key:") for pk in ids if pk.startswith("key:")}
-    if item.parent_key:
-        keys.add(item.parent_key)
-    if not (ids or keys):
-        return {}
-    rows: Any = WorkItem.objects.filter(
-        Q(source=item.source, upstream_id__in=ids) | Q(key__in=keys)
-    ).values("upstream_id", "key", "title", "phase", "deleted_at")
-    return {row["upstream_id"]: row for row in rows}
-
-
-def _lines(
-    item: WorkItem, links: Iterable[WorkLink], others: dict[str, dict[str, Any]]
-) -> Iterable[LinkLine]:
-    by_key = {row["key"]: row for row in others.values()}
-    for link in links:
-        is_first = link.from_upstream_id == item.upstream_id
-        pk, key = (
-            (link.to_upstream_id, link.to_key)
-            if is_first
-            else (link.from_upstream_id, link.from_key)
-        )
-        other = others.get(pk) or by_key.get(key)
-        if other is not None and other["deleted_at"] is not None:
-            continue
-        yield LinkLine(
-            words=link.outward if is_first else link.inward,
-            key=other["key"] if other else key,
-            title=other["title"] if other else "",
-            is_done=other is not None and other["phase"] == Phase.DONE,
-        )
-
-
-def _remarks(
-    item: WorkItem,
-) -> tuple[list[Remark], list[Remark], list[dict[str, str]]]:
-    """Comments, oldest first, work logs, newest first, and links elsewhere; in one query."""
-    none: Any = Value(None, DateTimeField())
-    said = item.comments.order_by().values_list(
-        Value("comment"), "author_name", "document", Value(0), "created_at", Value(""), Value("")
+def _stay(row: dict[str, Any]) -> SprintStay:
+    sprint = Sprint(
+        upstream_id=row["upstream_id"],
+        name=row["name"],
+        state=row["state"],
+        starts_at=_time(row["starts_at"]),
+        completed_at=_time(row["completed_at"]),
+        deleted_at=_time(row["deleted_at"]),
     )
-    done = item.work_logs.order_by().values_list(
-        Value("log"), "author_name", "document", "spent_seconds", "started_at", Value(""), Value("")
+    return SprintStay(
+        sprint=sprint,
+        entered_at=datetime.fromisoformat(row["entered_at"]),
+        left_at=_time(row["left_at"]),
     )
-    linked = item.remote_links.order_by().values_list(
-        Value("remote"), "title", "url", Value(0), none, "summary", "application"
-    )
-    rows = said.union(done, linked, all=True)[: MAX_SHOWN * 3]
-    found: dict[str, list[Remark]] = {"comment": [], "log": []}
-    links = []
-    for kind, name, words, seconds, at, summary, application in rows:
-        if kind != "remote":
-            found[kind].append(Remark(name, at, adf.to_html(words), seconds))
-        # Somebody typed it: a script is no page.
-        elif words.lower().startswith(("https://", "http://")):
-            links.append(
-                {"title": name, "url": words, "summary": summary, "application": application}
-            )
-    said_first = sorted(found["comment"], key=lambda one: one.at)
-    done_last = sorted(found["log"], key=lambda one: one.at, reverse=True)
-    return said_first, done_last, sorted(links, key=lambda link: link["title"])
+
+
+def _remark(row: dict[str, Any]) -> Remark:
+    at = datetime.fromisoformat(row["at"])
+    return Remark(row["author_name"], at, adf.to_html(row["document"]), row["seconds"])
+
+
+def _time(value: str | None) -> datetime | None:
+    return parse_datetime(value) if value else None
