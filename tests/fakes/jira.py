@@ -243,7 +243,7 @@ class FakeJira:
         if self.replay is not None:
             return self._replayed(path)
         name = path.removeprefix("/rest/api/3/")
-        if path.endswith("/search") and not path.endswith("project/search"):
+        if path.endswith("/search") and not path.endswith(("project/search", "users/search")):
             return 410, b'{"errorMessages":["The requested API has been removed."]}'
         if not path.startswith("/rest/api/3/"):
             return 404, b'{"errorMessages":["Not here."]}'
