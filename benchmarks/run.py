@@ -12,11 +12,13 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> int:
-    """Run pages, sync, keystrokes and freshness; the exit status says whether all of them ran."""
+    """Run all or one of them; the exit status says whether they ran."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--short", action="store_true", help="Small, to see that it works.")
     parser.add_argument(
-        "--only", choices=["pages", "sync", "keystroke", "freshness"], help="One of them."
+        "--only",
+        choices=["pages", "sync", "keystroke", "freshness", "slack"],
+        help="One of them.",
     )
     given = parser.parse_args()
     short = ["--short"] if given.short else []
@@ -25,6 +27,7 @@ def main() -> int:
         "sync": [sys.executable, "benchmarks/sync.py", *short],
         "keystroke": [sys.executable, "-m", "benchmarks.keystroke", *short],
         "freshness": [sys.executable, "-m", "benchmarks.freshness", *short],
+        "slack": [sys.executable, "-m", "benchmarks.slack", *short],
     }
     failed = 0
     for name, command in commands.items():
