@@ -43,6 +43,7 @@ from intake.services.files import (
     remove_loose_files,
 )
 from intake.services.forms import FormFaults, copy_form, publish_form
+from intake.services.matching import take_over
 from intake.services.merging import dismiss_pair, merge_requests, note_likely, unmerge_request
 from intake.services.open_forms import (
     AlreadyReviewed,
@@ -108,6 +109,7 @@ from intake.services.voting import (
 )
 
 __all__ = [
+    "take_over",
     "DECISION_PROMISE_DAYS",
     "FIRST_ANSWER_PROMISE_DAYS",
     "TRIAGE_PROMISE_DAYS",

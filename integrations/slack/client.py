@@ -1,7 +1,9 @@
 """Calls to Slack's Web API. https://api.slack.com/methods"""
 
+import ssl
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from http.client import HTTPException
 from typing import Any
 
@@ -44,6 +46,12 @@ PER_SECOND = {
 }
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Made once: reading the certificates takes longer than most calls."""
+    return ssl.create_default_context()
+
+
 class SlackRefused(UpstreamError):
     """Slack says no; `code` is its word for why."""
 
@@ -67,6 +75,7 @@ class SlackClient:
             base_url=settings.SLACK_BASE_URL,
             timeout=HURRY_SECONDS if hurry else TIMEOUT_SECONDS,  # type: ignore[arg-type]
             retry_handlers=[],
+            ssl=_trusted(),
         )
 
     def call(self, method: str, *, place: str = "", **arguments: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.services import guest_for
+from intake.services import take_over
 from integrations.errors import UpstreamError
 from integrations.models import IdentityLink, Source
 from integrations.slack.client import SlackClient
@@ -74,18 +75,31 @@ def keep(member: Any) -> IdentityLink | None:
     if row is None:
         return None
     if row.email:
-        row.person = _matched(row.email, row.name, is_open=row.is_active)
+        row.person = matched(row.email, row.name, is_open=row.is_active)
     columns = ["name", "email", "is_active", "is_bot", "is_guest", "time_zone", "synced_at"]
     columns += ["person"] if row.person is not None else []
+    held = IdentityLink.objects.select_related("person").filter(
+        source=Source.SLACK, upstream_id=row.upstream_id
+    )
+    before = held.first()
     link, _ = IdentityLink.objects.update_or_create(
         source=Source.SLACK,
         upstream_id=row.upstream_id,
         defaults={name: getattr(row, name) for name in columns},
     )
+    if before is not None:
+        settle(before.person, row.person)
     return link
 
 
-def _matched(email: str, name: str, *, is_open: bool) -> User | None:
+def settle(before: User | None, person: User | None) -> None:
+    """Who had only a stand-in here is known now: what they asked gets their name."""
+    if before is not None and person is not None and is_stand_in(before):
+        take_over(stranger=before, person=person)
+
+
+def matched(email: str, name: str, *, is_open: bool) -> User | None:
+    """The person with a mail address; a new guest for an open account of somebody unknown."""
     if not is_open:
         return User.objects.filter(email=email).first()
     try:

@@ -163,12 +163,15 @@ def _keep_page(members: Any) -> int:
     }
     held = {
         row.upstream_id: row
-        for row in IdentityLink.objects.filter(
+        for row in IdentityLink.objects.select_related("person").filter(
             source=SLACK, upstream_id__in=[row.upstream_id for row in rows]
         )
     }
     for row in rows:
         row.person = by_mail.get(row.email)
+        known = held[row.upstream_id].person if row.upstream_id in held else None
+        if row.person is None and row.email and known is not None and people.is_stand_in(known):
+            row.person = people.matched(row.email, row.name, is_open=row.is_active)
     count = len(rows)
     rows = [row for row in rows if _is_news(row, held.get(row.upstream_id))]
     # Whom the hub matched before stays matched, also when Slack hides the address.
@@ -182,6 +185,9 @@ def _keep_page(members: Any) -> int:
             unique_fields=["source", "upstream_id"],
             update_fields=columns,
         )
+    for row in rows:
+        if row.upstream_id in held:
+            people.settle(held[row.upstream_id].person, row.person)
     return count
 
 
