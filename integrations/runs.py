@@ -155,6 +155,14 @@ def to_an_end(
         raise
 
 
+@transaction.atomic
+def keep_part(state: SourceState, **values: Any) -> None:
+    """Note where parts of a source stand; what others noted there stays."""
+    row = SourceState.objects.select_for_update().get(pk=state.pk)
+    state.parts = row.parts = {**row.parts, **values}
+    row.save(update_fields=["parts"])
+
+
 def pause_seconds(source: Source) -> float:
     """How long the source still asks us to wait; 0 when it does not."""
     until = (

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+
 from integrations.http import storable
 from integrations.jira.client import FIELDS, JiraClient
 from integrations.jira.mapping import FieldIds
@@ -114,7 +116,8 @@ def chosen() -> FieldIds:
 
 def have_read(client: JiraClient, ids: FieldIds) -> None:
     """Have a client read these fields of every issue and history."""
-    client.issue_fields = [*FIELDS, *ids.all()]
+    talk = ["comment"] if settings.JIRA_READ_COMMENTS else []
+    client.issue_fields = [*FIELDS, *talk, *ids.all()]
     client.history_fields = ["status", *([ids.sprint] if ids.sprint else [])]
 
 

@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.db import DataError, transaction
 from django.utils import timezone
 
 from integrations import runs
 from integrations.errors import CredentialsRefused, RetryableUpstreamError, UpstreamError
 from integrations.http import storable
-from integrations.jira import fields, mapping
+from integrations.jira import fields, mapping, related
 from integrations.jira.client import JiraClient, quoted
 from integrations.models import Source, SourceState, SyncError, SyncRun
 from planning import services
@@ -110,6 +111,9 @@ class PageWriter:
             issue = work.issues[upstream_id]
             work.raw[upstream_id] = orjson.dumps(issue).decode()
             mapping.add_related(upstream_id, row.key, issue["fields"], self.ids, work.related)
+            if settings.JIRA_READ_COMMENTS:
+                told = issue["fields"].get("comment")
+                work.related.comments += related.comments(self.client, upstream_id, told)
 
     def _drop_unchanged(self, work: _PageWork) -> int:
         """Leave out items whose stored version is the same; returns how many."""
@@ -207,7 +211,7 @@ class PageWriter:
         rows: list[WorkItemRow],
         moves: Iterable[Move],
         complete: Any,
-        related: Related | None = None,
+        around: Related | None = None,
     ) -> services.Upserted:
         return services.upsert_work_items(
             source=Source.JIRA,
@@ -215,7 +219,7 @@ class PageWriter:
             items=rows,
             moves=moves,
             complete=complete,
-            related=related,
+            related=around,
             read_links=self.read_links,
         )
 
@@ -224,7 +228,7 @@ class PageWriter:
         moves: dict[str, list[Move]] = {}
         for move in work.moves:
             moves.setdefault(move[0], []).append(tuple(storable(move)))
-        related = Related(**storable(vars(work.related)))
+        around = Related(**storable(vars(work.related)))
         for upstream_id, row in list(work.rows.items()):
             complete = {upstream_id} - work.without_history
             try:
@@ -233,7 +237,7 @@ class PageWriter:
                         [WorkItemRow(*storable(row))],
                         moves.get(upstream_id, ()),
                         complete,
-                        related.of(upstream_id),
+                        around.of(upstream_id),
                     )
                     runs.keep_raw(Source.JIRA, "issue", {upstream_id: work.raw[upstream_id]})
             except DataError as error:

@@ -24,7 +24,7 @@ from integrations.errors import (
     UpstreamError,
 )
 from integrations.http import storable
-from integrations.jira import around, fields, mapping, people
+from integrations.jira import around, fields, mapping, people, related
 from integrations.jira.client import PAGE_SIZE, JiraClient, JiraConfig, quoted
 from integrations.jira.coming_back import follow_links
 from integrations.jira.config import NotConfigured, fingerprint, jira_config
@@ -134,6 +134,10 @@ class JiraSync:
             vanished = self._compare_ids()
         else:
             self._retry_bad_items()
+            troubles += related.read_remote_links(self.client)
+        troubles += around.read_due(
+            self.client, self.config, self.state, is_full=cursor["is_full"], after_issues=True
+        )
         follow_links()
         shared_fields.follow(Source.JIRA)
         if self.run.created or self.run.updated:
@@ -188,7 +192,7 @@ class JiraSync:
 
     def _scope(self) -> str:
         # Other fields: what was read before lacks them.
-        ids = ",".join(self.writer.ids.all())
+        ids = ",".join(self.writer.ids.all() + ["comment"] * settings.JIRA_READ_COMMENTS)
         return "\n".join((self.config.base_url, *sorted(self.config.projects), ids))
 
     def _cursor(self) -> dict[str, Any]:
@@ -332,6 +336,8 @@ def read_issues(upstream_ids: Sequence[str]) -> set[str]:
     with jira_client() as client:
         writer = PageWriter(None, state, client)
         found = {pk for pk in upstream_ids if _is_read(writer, pk)}
+        # What cannot be read now stays due for the next run.
+        related.read_remote_links(client, list(found))
     follow_links()
     shared_fields.follow(Source.JIRA)
     return found

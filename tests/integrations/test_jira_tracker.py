@@ -7,8 +7,18 @@ import pytest
 from accounts.models import User
 from integrations.jira import around, fields
 from integrations.models import IdentityLink, JiraFieldRole, SourceState
-from planning.models import Board, Sprint, SprintStay, Version, WorkItem
-from tests.fakes.jira import Fault, make_issues
+from planning.models import (
+    Board,
+    Sprint,
+    SprintStay,
+    Version,
+    WorkComment,
+    WorkItem,
+    WorkLog,
+    WorkRemoteLink,
+)
+from producthub.lib import adf
+from tests.fakes.jira import Fault, iso, make_issues
 from tests.fakes.jira_tracker import (
     EPIC_LINK,
     FIELDS,
@@ -229,7 +239,6 @@ def test_closed_and_deleted_sprints_are_noticed(fake, sync):
 
 def test_lists_are_not_read_every_time(fake, sync):
     sync()
-    sync()  # versions wait for the first issues
     fake.requests.clear()
     run = sync()
     assert len(fake.requests) <= 10
@@ -323,3 +332,106 @@ def test_a_hidden_mail_keeps_the_match_and_the_owner(fake, sync, db):
     sync()
     assert IdentityLink.objects.get(upstream_id="acc-1").person == ruben
     assert item(mine).assignee == ruben
+
+
+# --- links elsewhere, comments, work logs --------------------------------------------------------
+
+
+def remote(pk, title, **more):
+    return {"id": pk, "object": {"url": f"https://wiki.example/{pk}", "title": title}, **more}
+
+
+def linked(issue):
+    return list(
+        WorkRemoteLink.objects.filter(work_item=item(issue)).values_list("title", flat=True)
+    )
+
+
+def test_links_elsewhere_are_read_of_what_changed(fake, sync):
+    first, second = fake.issues[:2]
+    fake.remote = {
+        first.id: [
+            remote(1, "A page", application={"name": "Wiki"}),
+            remote(2, "A request", globalId="producthub:request:1"),
+        ],
+        second.id: [remote(3, "Another")],
+    }
+    sync()
+    assert not fake.calls("remotelink")  # a call an issue would be too many
+    first.move(2)
+    sync()
+    assert (linked(first), linked(second)) == (["A page"], [])
+    fake.remote[first.id] = []
+    fake.requests.clear()
+    sync()
+    assert not fake.calls("remotelink")
+    first.move(1)
+    fake.faults = [Fault("remotelink", "500", times=9)]
+    run = sync()
+    assert (run.status, "Links elsewhere were not read" in run.message) == ("done", True)
+    fake.faults = []
+    sync()
+    assert linked(first) == []
+
+
+def comment(pk, words, **more):
+    at = iso(START)
+    body = {"type": "doc", "content": [{"type": "paragraph", "content": [
+        {"type": "text", "text": words}]}]}  # fmt: skip
+    author = {"displayName": "Ruben"}
+    return {"id": pk, "body": body, "author": author, "created": at, "updated": at, **more}
+
+
+def said():
+    return [adf.to_text(one.document) for one in WorkComment.objects.all()]
+
+
+def test_comments_are_read_when_they_are_wanted(fake, sync, settings):
+    issue = fake.issues[0]
+    fake.comments[issue.id] = [
+        *(comment(str(n), f"Word {n}") for n in range(3)),
+        comment("90", "For some", visibility={"type": "role", "value": "Admins"}),
+        comment("91", "For agents", jsdPublic=False),
+    ]
+    issue.extra["comment"] = {"comments": fake.comments[issue.id][:2], "total": 5}
+    sync()
+    assert said() == []
+    settings.JIRA_READ_COMMENTS = True
+    assert sync().is_full
+    assert said() == ["Word 0", "Word 1", "Word 2"]
+    issue.extra["comment"] = {"comments": [comment("1", "Changed")], "total": 1}
+    issue.move(2)
+    sync()
+    assert said() == ["Changed"]
+    settings.JIRA_READ_COMMENTS = False
+    sync()
+    assert said() == []
+
+
+def work_log(pk, issue, seconds=3600, at=1, **more):
+    return {
+        "id": pk, "issueId": issue.id, "timeSpentSeconds": seconds, "started": iso(START),
+        "updated": iso(START), "at": at, "author": {"displayName": "Priya"}, **more,
+    }  # fmt: skip
+
+
+def test_work_logs_follow_their_own_lists(fake, sync, settings):
+    settings.JIRA_READ_WORKLOGS = True
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    fake.work_logs = [
+        work_log("1", fake.issues[0]),
+        work_log("2", fake.issues[1], visibility={"type": "group", "value": "leads"}),
+        work_log("3", fake.issues[2], seconds=60),
+    ]
+    sync()
+    spent = WorkLog.objects.order_by("upstream_id").values_list("upstream_id", "spent_seconds")
+    assert list(spent) == [("1", 3600), ("3", 60)]
+    fake.work_logs[0].update(timeSpentSeconds=7200, at=now)
+    fake.gone_work_logs = [{"id": "3", "at": now}]
+    around.make_due("worklogs")
+    sync()
+    assert list(spent.all()) == [("1", 7200)]
+    settings.JIRA_READ_WORKLOGS = False
+    around.make_due("worklogs")
+    sync()
+    assert not WorkLog.objects.exists()
