@@ -9,6 +9,8 @@ from django.http import HttpRequest
 from activity.admin import ReadOnlyAdmin
 from integrations.models import (
     Delivery,
+    FieldRule,
+    FieldState,
     IdentityLink,
     InboundMessage,
     ItemLink,
@@ -97,6 +99,23 @@ class StatusRuleAdmin(ReadOnlyAdmin):
     list_display = ["name", "source", "effect"]
     list_filter = ["source", "effect"]
     search_fields = ["name"]
+
+
+@admin.register(FieldRule)
+class FieldRuleAdmin(ReadOnlyAdmin):
+    """Who owns a field that both sides have; kept on the hub's own page."""
+
+    list_display = ["field", "source", "owner"]
+    list_filter = ["source", "owner"]
+
+
+@admin.register(FieldState)
+class FieldStateAdmin(ReadOnlyAdmin):
+    """What both sides say of each shared field, and whether a person is asked."""
+
+    list_display = ["link", "field", "here", "there", "state", "changed_at"]
+    list_filter = ["state", "field", "link__source"]
+    list_select_related = ["link"]
 
 
 @admin.register(ItemLink)

@@ -104,6 +104,11 @@ def follow(source: Source) -> int:
     return len(found)
 
 
+def carry_link(link: ItemLink) -> None:
+    """Carry where one thing stands to its request, without looking at others."""
+    _carry(_followers[Source(link.source)], link.pk)
+
+
 @transaction.atomic
 def _carry(follower: Follower, link_id: int) -> None:
     link = ItemLink.objects.select_for_update().filter(pk=link_id).first()

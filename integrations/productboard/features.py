@@ -16,7 +16,7 @@ from integrations.errors import NotFound
 from integrations.http import storable
 from integrations.models import ItemLink, JiraConnection, Source
 from integrations.productboard.client import ProductboardClient
-from integrations.productboard.coming_back import FEATURE, follow_links
+from integrations.productboard.coming_back import FEATURE
 from integrations.productboard.mapping import text
 from planning.models import ProductEntity
 
@@ -83,7 +83,8 @@ def link_feature(*, item: Request, actor: User, upstream_id: str) -> ItemLink:
     if entity is None:
         raise CannotLink("The hub knows no such feature. The next sync may bring it.")
     link = _link(item, entity, actor, ItemLink.Origin.PERSON)
-    follow_links()
+    # Only this one: other links are locked before their requests, and this request is locked.
+    coming_back.carry_link(link)
     return link
 
 
