@@ -241,7 +241,7 @@ class FakeJira:
 
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, bytes]:
         if self.replay is not None:
-            return self._replayed(path)
+            return self._replayed(path, query)
         name = path.removeprefix("/rest/api/3/")
         if path.endswith("/search") and not path.endswith(("project/search", "users/search")):
             return 410, b'{"errorMessages":["The requested API has been removed."]}'
@@ -379,10 +379,16 @@ class FakeJira:
         is_last = start + size >= issue.changes
         return 200, json.dumps({"values": values, "isLast": is_last}).encode()
 
-    def _replayed(self, path: str) -> tuple[int, bytes]:
+    def _replayed(self, path: str, query: dict[str, str]) -> tuple[int, bytes]:
         assert self.replay is not None
-        name = path.rsplit("/rest/api/3/")[-1]
-        body = self.replay.get(name)
+        name = re.sub(r"^.*?/rest/(api/3|agile/1.0)/", "", path)
+        name = re.sub(r"^project/[^/]+/", "project/*/", name)
+        start = query.get("startAt", "0")
+        body = self.replay.get(f"{name} {start}") or (
+            self.replay.get(name) if start == "0" or "startAt" not in query else None
+        )
+        if body is None and start != "0":
+            body = b'{"values":[],"isLast":true}' if name in self.replay else None
         return (200, body) if body is not None else (404, b'{"errorMessages":["Not recorded."]}')
 
     def _fault(self, path: str, kinds: set[str] | None = None) -> Fault | None:
@@ -485,7 +491,10 @@ class _Handler(BaseHTTPRequestHandler):
 # Which recorded file answers which call.
 RECORDED = {
     "serverInfo": "serverinfo", "status": "statuses", "field": "fields", "myself": "myself",
-    "search/jql": "search",
+    "search/jql": "search", "board": "boards", "board/1/sprint": "sprints-0",
+    "board/1/sprint 3": "sprints-3", "board/2/sprint": "sprints", "sprint/5": "sprint-get",
+    "users/search": "users", "project/*/version": "releases", "issueLinkType": "issue-link-types",
+    "project/*/createmeta": "createmetav9",
 }  # fmt: skip
 
 
