@@ -91,10 +91,14 @@ WITH item AS MATERIALIZED (
             OR EXISTS (SELECT 1 FROM planning_sprintstay s WHERE s.work_item_id = w.id)
         )
 ), step AS MATERIALIZED (
-    SELECT i.id, s.sprint_id, c.occurred_at AS at, c.id AS place, s.is_entry
+    SELECT i.id, s.sprint_id, c.occurred_at AS at, c.place, s.is_entry
     FROM item i
     CROSS JOIN LATERAL (
-        SELECT id, occurred_at, from_ids, to_ids FROM planning_sprintchange
+        -- rules of the tracker make several changes in one millisecond; their ids count up
+        SELECT occurred_at, from_ids, to_ids, rank() OVER (
+            ORDER BY occurred_at, length(history_id), history_id, position
+        ) AS place
+        FROM planning_sprintchange
         WHERE work_item_id = i.id
         OFFSET 0
     ) c

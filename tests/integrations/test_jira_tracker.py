@@ -1,5 +1,6 @@
 """Fields found by schema, sprints and who was in them when, boards, versions, people."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,12 +11,15 @@ from integrations.models import IdentityLink, JiraFieldRole, SourceState
 from planning.models import (
     Board,
     Sprint,
+    SprintChange,
     SprintStay,
     Version,
     WorkComment,
     WorkItem,
+    WorkLink,
     WorkLog,
     WorkRemoteLink,
+    WorkText,
 )
 from producthub.lib import adf
 from tests.fakes.jira import Fault, iso, make_issues
@@ -435,3 +439,125 @@ def test_work_logs_follow_their_own_lists(fake, sync, settings):
     around.make_due("worklogs")
     sync()
     assert not WorkLog.objects.exists()
+
+
+# --- after faults the hub equals the source -----------------------------------------------------
+
+
+def there(fake):
+    """What Jira holds around its issues, row by row."""
+    links = {
+        link["id"]: (issue.id, link["outwardIssue"]["id"])
+        for issue in fake.issues
+        for link in issue.extra.get("issuelinks", ())
+        if "outwardIssue" in link
+    }
+    return {
+        "sprints": {str(one["id"]): (one["name"], one["state"]) for one in fake.sprints},
+        "versions": {one["id"]: one["name"] for one in fake.versions},
+        "people": {one["accountId"]: one["active"] for one in fake.users},
+        "links": links,
+        "texts": {
+            issue.id: issue.extra["description"]
+            for issue in fake.issues
+            if issue.extra.get("description")
+        },
+        "in": {
+            (issue.id, str(one["id"]))
+            for issue in fake.issues
+            for one in issue.extra.get(SPRINT) or ()
+        },
+        "changes": {(issue.id, one["id"]) for issue in fake.issues for one in issue.others},
+    }
+
+
+def here():
+    """What the hub holds of the same."""
+    stays = SprintStay.objects.filter(left_at__isnull=True)
+    return {
+        "sprints": {
+            one.upstream_id: (one.name, one.state)
+            for one in Sprint.objects.filter(deleted_at__isnull=True)
+        },
+        "versions": dict(
+            Version.objects.filter(deleted_at__isnull=True).values_list("upstream_id", "name")
+        ),
+        "people": dict(IdentityLink.objects.values_list("upstream_id", "is_active")),
+        "links": {
+            one.upstream_id: (one.from_upstream_id, one.to_upstream_id)
+            for one in WorkLink.objects.all()
+        },
+        "texts": {
+            upstream_id: json.loads(document)
+            for upstream_id, document in WorkText.objects.values_list(
+                "work_item__upstream_id", "document"
+            )
+        },
+        "in": set(stays.values_list("work_item__upstream_id", "sprint__upstream_id")),
+        "changes": set(SprintChange.objects.values_list("work_item__upstream_id", "history_id")),
+    }
+
+
+def link_issues(fake, first, second, pk):
+    kind = {"id": "1", "name": "Blocks", "outward": "blocks", "inward": "is blocked by"}
+    for one, side, other in ((first, "outwardIssue", second), (second, "inwardIssue", first)):
+        link = {"id": pk, "type": kind, side: {"id": other.id, "key": other.key}}
+        one.extra["issuelinks"] = [*one.extra.get("issuelinks", ()), link]
+        one.updated = datetime.now(UTC)
+        one.touch()
+
+
+def describe(issue, words):
+    issue.extra["description"] = {"type": "doc", "content": [{"type": "text", "text": words}]}
+    issue.updated = datetime.now(UTC)
+    issue.touch()
+
+
+@pytest.mark.parametrize(
+    "path,kind",
+    [
+        *(
+            (path, kind)
+            for path in ("search/jql", "changelog/bulkfetch", "/board", "/sprint")
+            for kind in ("500", "reset", "truncated", "html", "429")
+        ),
+        ("search/jql", "repeat-token"),
+    ],
+)
+def test_one_more_run_makes_the_hub_equal(fake, sync, kind, path):
+    a, b, c, d = fake.issues[:4]
+    fake.versions = [{"id": "1", "name": "1.0", "projectId": "20001"}]
+    link_issues(fake, a, b, "71")
+    describe(c, "First")
+    sync()
+
+    def edit():
+        link_issues(fake, c, d, "72")
+        for one in (a, b):
+            one.extra["issuelinks"] = []
+            one.updated = datetime.now(UTC)
+            one.touch()
+        describe(a, "Later")
+        c.extra["description"] = None
+        c.touch()
+        fake.put_into(d, 7)
+        fake.put_into(b, 6, 7)
+        fake.put_into(b, 6)
+        fake.sprints[3].update(state="active")
+        fake.versions[0]["name"] = "1.0.1"
+        fake.users[2]["active"] = False
+
+    fake.before_page[fake.searches + 2] = edit
+    around.make_due("boards", "versions", "people")
+    fake.faults = [Fault(path, kind, times=4, after=1, value=0)]
+    sync(full=True)
+    fake.before_page.clear()
+    if not fake.issues[0].extra.get("description"):
+        edit()
+    fake.faults = []
+    SourceState.objects.update(wait_until_at=None)
+    around.make_due("boards", "versions", "people")
+    assert sync().status == "done"  # it goes on where it was, with what was not read yet
+    assert sync().status == "done"
+    assert not [(k, v, there(fake)[k]) for k, v in here().items() if v != there(fake)[k]]
+    assert not WorkItem.objects.filter(is_sprint_history_complete=False).exists()
