@@ -26,6 +26,7 @@ from tests.fakes.slack import TOKEN, FakeSlack
 
 AIM_SECONDS = 0.3
 CLIENTS = 8
+SEARCH_SECONDS = 180
 SECRET, TEAM = "bench-slack", "T111"
 WORDS = "export bookings invoice harbour crane late boats report customs driver label".split()
 
@@ -54,6 +55,7 @@ def main() -> int:
                     cwd=ROOT, env={**os.environ, **hub.environment()}, check=True,
                     stdout=subprocess.DEVNULL,
                 )  # fmt: skip
+                _await_search(hub)
             _all_at_once(hub, slack, 1 if is_short else 4)  # the first calls load code
             taken, bad = _all_at_once(hub, slack, rounds)
         finally:
@@ -66,6 +68,19 @@ def main() -> int:
     say(json.dumps({"aim_ms": AIM_SECONDS * 1000, "bad": bad[:5], "kinds": figures}))
     is_late = any(told["p95"] > AIM_SECONDS * 1000 for told in figures.values())
     return 1 if bad or (is_late and not is_short) else 0
+
+
+def _await_search(hub: Hub) -> None:
+    """Until all texts have vectors: making them takes a processor, once in a hub's life."""
+    import django
+
+    os.environ.update(hub.environment())
+    django.setup()
+    from search.services import missing_vectors
+
+    deadline = time.monotonic() + SEARCH_SECONDS
+    while missing_vectors().exists() and time.monotonic() < deadline:
+        time.sleep(2)
 
 
 def _all_at_once(

@@ -128,7 +128,8 @@ def writing_of(view: Payload) -> Writing | None:
     version, words = chosen.version, modal.of_form(typed, chosen.slug)
     if chosen.slug == meta.form:
         # Theirs, though a newer one is out by now.
-        version = chosen.versions.filter(pk=meta.version).first() or version
+        if meta.version != version.pk:
+            version = chosen.versions.filter(pk=meta.version).first() or version
     else:
         was = FormVersion.objects.filter(pk=meta.version).first()
         before = questions.read(was.questions) if was else ()
