@@ -11,11 +11,9 @@ from django_celery_beat.models import PeriodicTask
 from integrations.jira.config import jira_config
 from integrations.models import Source, SourceState, SyncError, SyncRun
 from integrations.runs import is_held
-from integrations.sources import Connector, Kept, connectors
+from integrations.sources import Connector, Kept, connector, connectors
 from planning.freshness import Freshness
 
-# Three missed runs: past this a source is called stale.
-STALE_MINUTES = 15
 STRIP_RUNS = 24
 LATEST_RUNS = 15
 SHOWN_ERRORS = 50
@@ -29,16 +27,16 @@ def connected_sources() -> list[Source]:
 
 
 def troubled_count() -> int:
-    """How many connected sources failed last or are stale. One query, none while all are off."""
-    connected = connected_sources()
+    """How many connected sources failed last or are late. One query, none while all are off."""
+    connected = [one for one in connectors() if one.is_connected()]
     if not connected:
         return 0
-    stale = timezone.now() - timedelta(minutes=STALE_MINUTES)
-    return (
-        SourceState.objects.filter(source__in=connected)
-        .filter(Q(last_run__status=SyncRun.Status.FAILED) | Q(last_success_at__lt=stale))
-        .count()
-    )
+    now = timezone.now()
+    late = Q(last_run__status=SyncRun.Status.FAILED)
+    for one in connected:
+        stale = now - timedelta(minutes=one.stale_minutes)
+        late |= Q(source=one.source, last_success_at__lt=stale)
+    return SourceState.objects.filter(late, source__in=[one.source for one in connected]).count()
 
 
 def jira_freshness() -> Freshness:
@@ -48,7 +46,8 @@ def jira_freshness() -> Freshness:
         .values_list("last_success_at", flat=True)
         .first()
     )
-    stale = timezone.now() - timedelta(minutes=STALE_MINUTES)
+    jira = connector(Source.JIRA)
+    stale = timezone.now() - timedelta(minutes=jira.stale_minutes if jira else 0)
     return Freshness(
         is_connected=jira_config() is not None,
         synced_at=synced_at,
@@ -147,7 +146,7 @@ def _card(
         one.glyph,
         one.noun,
         True,
-        _health(state, refused, is_running, now),
+        _health(one, state, refused, is_running, now),
         state=state,
         behind=_behind(state.watermark_at if state else None, now),
         next_run=next_run,
@@ -161,7 +160,9 @@ def _card(
     )
 
 
-def _health(state: SourceState | None, refused: bool, is_running: bool, now: datetime) -> Health:
+def _health(
+    one: Connector, state: SourceState | None, refused: bool, is_running: bool, now: datetime
+) -> Health:
     run = state.last_run if state else None
     if state is None or run is None:
         return Health("Not yet read", "info", "clock", "The first sync has not started yet.")
@@ -179,7 +180,7 @@ def _health(state: SourceState | None, refused: bool, is_running: bool, now: dat
     if state.last_success_at is None:
         sentence = "The first sync reads everything. Numbers are complete when it ends."
         return Health("First sync", "info", "sync", sentence)
-    if now - state.last_success_at > timedelta(minutes=STALE_MINUTES):
+    if now - state.last_success_at > timedelta(minutes=one.stale_minutes):
         sentence = "No run has finished for a while. Is a worker running?"
         return Health("Delayed", "warn", "alert", sentence)
     return Health("Healthy", "good", "check")

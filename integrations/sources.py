@@ -29,7 +29,8 @@ class Connector:
 
     `test` calls the source and answers with a sentence ("Ada's token reads 12 projects");
     it raises UpstreamError. `needs` says what an administrator sets to connect it.
-    `fingerprint` changes with the credentials and tells nothing of them.
+    `fingerprint` changes with the credentials and tells nothing of them. `stale_minutes` is a few
+    missed runs: without a complete run for longer the source is called late.
     """
 
     source: Source

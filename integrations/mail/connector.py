@@ -15,4 +15,5 @@ CONNECTOR = Connector(
     fingerprint=sync.fingerprint,
     sync=sync.sync_mail,
     test=sync.try_mailbox,
+    stale_minutes=10,
 )

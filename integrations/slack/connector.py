@@ -25,4 +25,5 @@ CONNECTOR = Connector(
     sync=sync_slack,
     test=_test,
     retry=retry_item,
+    stale_minutes=30,
 )
