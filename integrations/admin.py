@@ -27,11 +27,26 @@ from integrations.models import (
 
 
 @admin.register(SourceState)
-class SourceStateAdmin(ReadOnlyAdmin):
-    """Where each source stands. The fingerprint of credentials is not shown."""
+class SourceStateAdmin(admin.ModelAdmin):
+    """Where each source stands, and the day its token ends, which only people know. The
+    fingerprint of credentials is not shown."""
 
-    list_display = ["source", "watermark_at", "last_success_at", "wait_until_at"]
+    list_display = ["source", "watermark_at", "last_success_at", "token_expires_on"]
     exclude = ["refused_credentials"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> list[str]:
+        kept = ("id", "token_expires_on", "refused_credentials")
+        return [one.name for one in SourceState._meta.fields if one.name not in kept]
+
+    def save_model(self, request: HttpRequest, obj: SourceState, form: Any, change: bool) -> None:
+        # Only this column: a run may have written the others since the form was opened.
+        obj.save(update_fields=["token_expires_on"])
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
 
 
 @admin.register(SyncRun)

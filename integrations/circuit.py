@@ -7,6 +7,7 @@ workers. It closes by itself when the credentials change, or when a test of the 
 from datetime import date, timedelta
 
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from integrations.errors import CredentialsRefused
 from integrations.models import Source, SourceState
@@ -52,6 +53,18 @@ def expires_soon(state: SourceState, today: date | None = None) -> bool:
     """Whether the token ends within WARN_DAYS, or has ended."""
     last = (today or timezone.localdate()) + timedelta(days=WARN_DAYS)
     return state.token_expires_on is not None and state.token_expires_on <= last
+
+
+def expiry_sentence(state: SourceState, today: date | None = None) -> str:
+    """That the token ends soon or has ended, and what to do; "" while there is time."""
+    today = today or timezone.localdate()
+    if state.token_expires_on is None or not expires_soon(state, today):
+        return ""
+    word = "ended" if state.token_expires_on < today else "ends"
+    return (
+        f"The token {word} on {date_format(state.token_expires_on, 'j F Y')}. Make a new one, set"
+        " it where the hub runs, and note its day in admin."
+    )
 
 
 def _mark(source: Source) -> str:

@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
+from integrations import circuit
 from integrations.jira.config import jira_config
 from integrations.models import Source, SourceState, SyncError, SyncRun
 from integrations.runs import is_held
@@ -183,6 +184,8 @@ def _health(
     if now - state.last_success_at > timedelta(minutes=one.stale_minutes):
         sentence = "No run has finished for a while. Is a worker running?"
         return Health("Delayed", "warn", "alert", sentence)
+    if ends := circuit.expiry_sentence(state, timezone.localdate(now)):
+        return Health("Token ends", "warn", "clock", ends)
     return Health("Healthy", "good", "check")
 
 

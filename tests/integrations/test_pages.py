@@ -242,3 +242,27 @@ def test_a_connection_can_be_tested(ops, settings):
 
 def test_only_product_ops_may_test_a_connection(signed_in, pm):
     assert signed_in(pm).post("/integrations/productboard/test/").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [(15, ""), (14, "The token ends on"), (0, "The token ends on"), (-1, "The token ended on")],
+)
+def test_a_token_that_ends_is_told_fourteen_days_ahead(ops, connected, days, told):
+    make_run()
+    ends = timezone.localdate() + timedelta(days=days)
+    SourceState.objects.filter(source="jira").update(token_expires_on=ends)
+    page = ops.get("/integrations/").content.decode()
+    assert ("Token ends" in page) is bool(told)
+    assert told in page
+
+
+def test_an_admin_notes_the_day_and_nothing_else_is_written(ops):
+    make_run()
+    state = SourceState.objects.get(source="jira")
+    address = f"/admin/integrations/sourcestate/{state.pk}/change/"
+    assert "refused_credentials" not in ops.get(address).content.decode()
+    ops.post(address, {"token_expires_on": "2027-03-01", "scope": "taken over"})
+    after = SourceState.objects.get(pk=state.pk)
+    assert str(after.token_expires_on) == "2027-03-01"
+    assert (after.scope, after.watermark_at) == (state.scope, state.watermark_at)
